@@ -71,6 +71,10 @@ static void a_buffer_is_where_it_says(void **state)
     create(BAR_AT, BAR, UNITS(BAR_SIZE >> 16) | UNIT_64K | DATA); /* all of it */
     expect_one(BAR_AT, BAR_SIZE);
     client_close();
+    create(1ull << 40, BAR, UNITS(1) | 6u << 8 | DATA); /* of the largest unit, 64 GiB */
+    sim.bus.memory_bar.size = 1ull << 36;
+    expect_one(1ull << 40, 1ull << 36);
+    client_close();
 }
 
 static void buffers_that_are_none(void **state)

@@ -354,6 +354,27 @@ static void reset_meanwhile(void)
     assert_int_equal(nvme_reset(disk), kIOReturnNotResponding);
 }
 
+/* Another one resets it, which works, while this one waits for an answer that it does not give. */
+static void reset_well_meanwhile(void)
+{
+    sim_while_waiting = NULL;
+    sim.silent_opcode = 0x100;
+    assert_int_equal(nvme_reset(disk), kIOReturnSuccess);
+}
+
+static void a_question_that_a_reset_ends(void **state)
+{
+    const uint64_t began = sim_time;
+
+    (void)state;
+    sim.silent_opcode = NVME_ADMIN_IDENTIFY;
+    sim_while_waiting = reset_well_meanwhile;
+    assert_int_equal(nvme_identify(controller, NVME_IDENTIFY_LIST, 0), kIOReturnAborted);
+    assert_null(sim_while_waiting);
+    assert_true(sim_time - began < NVME_PATIENCE);
+    client_close();
+}
+
 static void a_flush_of_a_lost_controller(void **state)
 {
     (void)state;
@@ -363,6 +384,9 @@ static void a_flush_of_a_lost_controller(void **state)
     assert_null(sim_while_waiting);
     assert_int_equal(nvme_identify(controller, NVME_IDENTIFY_LIST, 0), kIOReturnNotResponding);
     assert_int_equal(nvme_shut_down(disk), kIOReturnNotResponding);
+    sim.never_off = false; /* too late */
+    assert_int_equal(nvme_shut_down(disk), kIOReturnNotResponding);
+    sim.never_off = true;
     client_abandon();
 }
 
@@ -549,6 +573,7 @@ int main(void)
         OPENED(answers_without_end),
         /* Last: these leave behind what nobody may use again. */
         OPENED(fewer_queues_after_a_reset),
+        OPENED(a_question_that_a_reset_ends),
         OPENED(a_flush_of_a_lost_controller),
         OPENED(a_controller_that_is_unplugged),
     };

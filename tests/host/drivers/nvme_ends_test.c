@@ -106,7 +106,7 @@ static void prepare_many(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         commands[i] =
-            client_command(&transfers[i], i % 2 != 0 ? NVME_SGL : NVME_PRP, whole, i * 1024, 1024);
+            client_command(&transfers[i], i % 3 != 0 ? NVME_SGL : NVME_PRP, whole, i * 1024, 1024);
         transfers[i].block = 2 * i;
     }
 }

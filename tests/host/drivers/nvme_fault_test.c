@@ -426,6 +426,12 @@ static void a_reset_behind_an_answer(void **state)
     client_close();
 }
 
+/* Nothing that it sends goes out any more when they are told. */
+static void expect_off_the_bus(void)
+{
+    assert_false(sim.bus.master_on);
+}
+
 /* It does not come back: all end, nothing more is taken, and its memory stays its own. */
 static void a_controller_that_is_lost(void **state)
 {
@@ -433,7 +439,9 @@ static void a_controller_that_is_lost(void **state)
     start_all(0, 0, 3);
     nvme_sim_take(&sim);
     sim.never_off = true;
+    client_at_notification = expect_off_the_bus;
     assert_int_equal(nvme_reset(disk), kIOReturnNotResponding);
+    assert_null(client_at_notification);
     assert_false(sim.bus.master_on);
     assert_int_equal(sim.cc & NVME_CC_EN, 0); /* nor is it turned on again */
     IOWorkLoop_runEventSources(client_loop);

@@ -335,6 +335,7 @@ static void as_many_queues_as_messages(void **state)
 
         client_create();
         sim.bus.vectors = vectors;
+        sim.granted = NVME_SIM_QUEUES - 1; /* more than anybody wants */
         sim.bus.is_message = true;
         assert_int_equal(client_open(), kIOReturnSuccess);
         nvme_get_info(disk, &info);
@@ -429,7 +430,8 @@ static void serials_that_are_none(void **state)
     }
 }
 
-static void a_namespace_that_is_write_protected(void **state)
+/* Write-protected, and with a cache that is to be flushed. */
+static void namespaces_with_attributes(void **state)
 {
     struct nvme_info info;
 
@@ -439,6 +441,14 @@ static void a_namespace_that_is_write_protected(void **state)
     assert_int_equal(client_open(), kIOReturnSuccess);
     nvme_get_info(disk, &info);
     assert_true(info.read_only);
+    assert_false(info.has_flush);
+    client_close();
+    client_create();
+    sim.volatile_cache = true;
+    assert_int_equal(client_open(), kIOReturnSuccess);
+    nvme_get_info(disk, &info);
+    assert_false(info.read_only);
+    assert_true(info.has_flush);
     client_close();
 }
 
@@ -465,7 +475,7 @@ int main(void)
         cmocka_unit_test(namespaces_that_are_not_there),
         cmocka_unit_test(lists_of_namespaces),
         cmocka_unit_test(serials_that_are_none),
-        cmocka_unit_test(a_namespace_that_is_write_protected),
+        cmocka_unit_test(namespaces_with_attributes),
     };
 
     return cmocka_run_group_tests(tests, client_start_machine, NULL);
