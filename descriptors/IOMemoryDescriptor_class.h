@@ -113,7 +113,8 @@ static inline void IODMA_count(UInt32 *sum, uint64_t more)
  * The segment at `offset` as a device behind the system mapper is to be told of it: its I/O
  * address, by a mapping of the whole that is made when it is first asked for and stays until the
  * last complete. Without such a mapper, and for memory that no mapper shows, the host's. As a
- * mapper's iovmMapMemory, and kIOReturnCannotLock: in a handler, before it is made.
+ * mapper's iovmMapMemory, and kIOReturnCannotLock: in a handler, before it is made. *segment is
+ * empty before, and whatever it is by then where the answer is no success.
  */
 IOReturn IOMemoryDescriptor_deviceSegment(IOMemoryDescriptor *self, IOByteCount offset,
                                           IOPhysicalSegment *segment);

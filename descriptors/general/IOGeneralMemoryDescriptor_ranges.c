@@ -155,7 +155,6 @@ void general_drop_ranges(IOGeneralMemoryDescriptor *self)
     IOMemoryRuns_free(&self->source);
     platform_free(self->ownRanges);
     self->ownRanges = NULL;
-    self->ranges = NULL;
     self->rangeCount = 0;
     self->rangePages = 0;
 }

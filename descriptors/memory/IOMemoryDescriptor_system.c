@@ -157,7 +157,6 @@ IOReturn IOMemoryDescriptor_deviceSegment(IOMemoryDescriptor *self, IOByteCount 
     if (base == 0) {
         return IOMemoryDescriptor_segment(self, offset, 0, segment);
     }
-    *segment = (IOPhysicalSegment){0};
     return place_from(self, base, offset, join, segment);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "descriptors/IOMemoryMap_class.h"
 #include "kernel/page.h"
@@ -38,6 +39,46 @@ static void md_6_with_address_is_ready_at_once(void **state)
     set_page(pages + PAGE_SIZE, PAGE_UNMAPPED);
     assert_null(IOMemoryDescriptor_withAddress((void *)(pages_at + 10), 5000, kIODirectionOut));
     assert_int_equal(IOMemoryLastError(), kIOReturnCannotWire);
+}
+
+/* Caches are maintained for who asks for it, and the highest page is that of the last byte. */
+static void a_preparation_finds_the_highest_page(void **state)
+{
+    static const uint64_t lengths[] = {PAGE_SIZE, 2 * PAGE_SIZE, 3 * PAGE_SIZE};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        IOMemoryDescriptor *memory = describe_pages(0, lengths[i], kIODirectionOutIn);
+        const uint64_t flushed = sim_cache.flushed;
+        IOMDDMACharacteristics facts;
+        uint64_t highest = 0;
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+        assert_int_equal(sim_cache.flushed, flushed);
+        for (uint64_t at = 0; at < lengths[i]; at += PAGE_SIZE) {
+            const uint64_t page = atop(physical_of(pages + at));
+
+            highest = page > highest ? page : highest;
+        }
+        assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics,
+                                                                &facts, sizeof(facts)),
+                         kIOReturnSuccess);
+        assert_int_equal(facts.fHighestPage, highest);
+        assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+        OSObject_release(memory);
+    }
+}
+
+/* Of memory without a direction either way is meant, by whoever names none. */
+static void memory_without_a_direction_is_for_both(void **state)
+{
+    IOMemoryDescriptor *memory = describe_pages(0, PAGE_SIZE, 0);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOut), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
 }
 
 static void md_7_pins_are_counted_by_preparation(void **state)
@@ -375,6 +416,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PAGES(md_6_with_address_is_ready_at_once),
+        WITH_PAGES(a_preparation_finds_the_highest_page),
+        WITH_PAGES(memory_without_a_direction_is_for_both),
         WITH_PAGES(md_7_pins_are_counted_by_preparation),
         WITH_PAGES(md_8_out_only_preparation),
         WITH_PAGES(md_9_a_failing_prepare_pins_nothing),

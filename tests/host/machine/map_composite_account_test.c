@@ -43,6 +43,8 @@ static void cd_10_states_combine(void **state)
     (void)state;
     IOInterleavedMemoryDescriptor_setMemoryDescriptor(list, parts[0], 0, 1);
     IOInterleavedMemoryDescriptor_setMemoryDescriptor(list, parts[1], 5, 1);
+    OSObject_release(
+        map_all(parts[0], other, 0)); /* it knows its objects for good, the other not */
     for (unsigned one = 0; one < 3; one++) {
         for (unsigned two = 0; two < 3; two++) {
             const IOOptionBits together = states[one > two ? one : two];

@@ -213,6 +213,31 @@ static void a_walk_of_no_mapping_is_the_devices(void **state)
     OSObject_release(own);
 }
 
+/* A walk that begins knows nothing of another one, which the state may be of. */
+static void a_first_segment_is_of_no_walk_before(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    union walk walk, fresh;
+
+    (void)state;
+    says.piece = PAGE_SIZE;
+    says.base = DMA_LOW + 8; /* pieces end in the next page, and take two each */
+    begin_walk(own, &walk, (IOMDDMAWalkSegmentArgs){.fMapped = true, .fMappedBase = IOVA + 8});
+    says.piece = 2 * PAGE_SIZE;
+    walk.args.fOffset = 3 * PAGE_SIZE;
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(own, kIOMDFirstSegment, &walk, sizeof(walk)),
+        kIOReturnSuccess);
+    begin_walk(own, &fresh,
+               (IOMDDMAWalkSegmentArgs){
+                   .fOffset = 3 * PAGE_SIZE, .fMapped = true, .fMappedBase = IOVA + 8});
+    assert_int_equal(walk.args.fIOVMAddr, fresh.args.fIOVMAddr);
+    assert_int_equal(walk.args.fLength, fresh.args.fLength);
+    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
+    OSObject_release(own);
+}
+
 /* A whole of which a part is such: what the part cannot, the whole cannot. */
 static void a_whole_can_what_all_of_its_parts_can(void **state)
 {
@@ -350,6 +375,7 @@ int main(void)
         MAP_TEST(a_walk_of_no_mapping_is_the_devices),
         MAP_TEST(a_walk_of_a_mapping_goes_on_where_it_was),
         MAP_TEST(a_walk_of_a_mapping_ends_where_memory_does),
+        MAP_TEST(a_first_segment_is_of_no_walk_before),
         MAP_TEST(a_whole_can_what_all_of_its_parts_can),
         MAP_TEST(a_private_descriptor_must_hold_the_map),
         MAP_TEST(nobody_maps_it_for_a_driver),

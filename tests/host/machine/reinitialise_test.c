@@ -222,12 +222,34 @@ static void md_5_numbers_and_flags(void **state)
     OSObject_release(memory);
 }
 
+/* An image is of what was described: of the next memory there is another. */
+static void md_5_an_image_goes_with_its_memory(void **state)
+{
+    struct ranges was = make_ranges(ONE_RANGE), is = make_ranges(ONE_RANGE);
+    IOMemoryDescriptor *memory;
+    IOMemoryMap *old, *now;
+
+    (void)state;
+    was.options |= kIOMemoryMapCopyOnWrite;
+    is.options |= kIOMemoryMapCopyOnWrite;
+    store(owner, was.list[0].address, 17);
+    store(owner, is.list[0].address, 71);
+    memory = make(&was);
+    old = map_all(memory, other, 0);
+    assert_true(initialise(memory, &is));
+    now = map_all(memory, other, 0);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(now)), 71);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(old)), 17);
+    OSObject_release(now);
+    OSObject_release(old);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(md_5_from_and_to_every_kind),
-        MAP_TEST(md_5_a_failure_leaves_nothing),
-        MAP_TEST(md_5_old_maps_are_strangers),
+        MAP_TEST(md_5_from_and_to_every_kind), MAP_TEST(md_5_a_failure_leaves_nothing),
+        MAP_TEST(md_5_old_maps_are_strangers), MAP_TEST(md_5_an_image_goes_with_its_memory),
         MAP_TEST(md_5_numbers_and_flags),
     };
 
