@@ -87,6 +87,23 @@ static enum vm_purge_state set_purge(struct vm_object *object, enum vm_purge_sta
     return former;
 }
 
+/* What a device has is not lost, and nobody is told so. */
+static void what_is_pinned_stays_volatile(void **state)
+{
+    struct vm_object *object = volatile_object(1, plain);
+    paddr_t page;
+
+    (void)state;
+    assert_true(vm_object_resident(object, 0, &page));
+    assert_int_equal(page_pin(page), KERN_SUCCESS);
+    assert_int_equal(vm_purge_reclaim(1), 0);
+    assert_int_equal(vm_object_get_purge(object), VM_PURGE_VOLATILE);
+    assert_int_equal(page_unpin(page), KERN_SUCCESS);
+    assert_int_equal(vm_purge_reclaim(1), 1);
+    assert_int_equal(vm_object_get_purge(object), VM_PURGE_EMPTY);
+    vm_object_release(object);
+}
+
 static void expect_purge(struct vm_object *const objects[4], enum vm_purge_state first,
                          enum vm_purge_state second, enum vm_purge_state third,
                          enum vm_purge_state fourth)
@@ -150,7 +167,7 @@ static void objects_leave_the_queue_from_anywhere(void **state)
 /* A whole object goes, and no other for what is more than was asked for. */
 static void no_rank_pays_for_another(void **state)
 {
-    struct vm_object *soon = object_of(3), *late = volatile_object(1, plain);
+    struct vm_object *soon = object_of(3), *late = volatile_object(1, plain), *later;
     const vaddr_t at = enter(soon, 3, RW);
 
     (void)state;
@@ -162,7 +179,16 @@ static void no_rank_pays_for_another(void **state)
     assert_int_equal(vm_purge_reclaim(1), 3);
     assert_int_equal(vm_object_get_purge(late), VM_PURGE_VOLATILE);
     vm_object_release(soon);
+    /* What one rank has given the next is not asked for. */
+    soon = volatile_object(1, (struct vm_purge_order){.obsolete = true});
+    later = volatile_object(1, plain);
+    assert_int_equal(vm_purge_reclaim(2), 2);
+    assert_int_equal(vm_object_get_purge(soon), VM_PURGE_EMPTY);
+    assert_int_equal(vm_object_get_purge(late), VM_PURGE_EMPTY);
+    assert_int_equal(vm_object_get_purge(later), VM_PURGE_VOLATILE);
+    vm_object_release(soon);
     vm_object_release(late);
+    vm_object_release(later);
 }
 
 /* Only its owner empties what keeps its pages: they stay, and the contents go. */
@@ -248,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(volatile_memory_goes_in_order),
         TEST(purging_spares_pinned_pages_and_empties_the_rest),
+        TEST(what_is_pinned_stays_volatile),
         TEST(objects_leave_the_queue_from_anywhere),
         TEST(no_rank_pays_for_another),
         TEST(permanent_pages_are_emptied_in_place),
