@@ -158,13 +158,13 @@ void platform_object_set_owner(struct vm_object *object, const struct platform_o
 static uint64_t direct_length(uint64_t address, uint64_t size, struct mmu_translation *at)
 {
     struct mmu_translation next;
-    uint64_t length;
 
     if (!mmu_translate(mmu_kernel, address, at)) {
         return 0;
     }
     /* Blocks are put together, or every 2 MiB would be an entry of a reference. */
-    length = at->contiguous;
+    uint64_t length = at->contiguous;
+
     while (length < size && mmu_translate(mmu_kernel, address + length, &next) &&
            next.attributes.access == at->attributes.access &&
            next.attributes.memory == at->attributes.memory) {

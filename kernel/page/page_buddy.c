@@ -101,13 +101,19 @@ static void list_remove(struct page *page)
     page_pool.free_pages -= (uint64_t)1 << order;
 }
 
+/* A block lies in one zone: below the limit, which 1 GiB divides, none is larger than that. */
+static unsigned order_max(uint64_t index)
+{
+    return index < PAGE_LOW_LIMIT >> PAGE_SHIFT ? PAGE_ORDER_MAX : BLOCK_ORDER_MAX;
+}
+
 static void put_block(uint64_t index, unsigned order)
 {
     /*
      * Joined at once: the largest blocks are what contiguous buffers are made of, and putting
      * this off would have to search for buddies later.
      */
-    while (order < page_order_max(index) && is_free_block(index ^ (uint64_t)1 << order, order)) {
+    while (order < order_max(index) && is_free_block(index ^ (uint64_t)1 << order, order)) {
         list_remove(page_record(index ^ (uint64_t)1 << order));
         index &= ~((uint64_t)1 << order);
         order++;
@@ -124,7 +130,7 @@ void page_buddy_put(uint64_t index, uint64_t count)
          * all.
          */
         unsigned aligned = index ? (unsigned)__builtin_ctzll(index) : PAGE_ORDER_MAX;
-        const unsigned most = page_order_max(index);
+        const unsigned most = order_max(index);
 
         if (order > aligned) {
             order = aligned;

@@ -31,8 +31,10 @@ static void check_neighbour(const struct page *page, const struct page *other)
 void page_check_block(const struct page *page)
 {
     const uint64_t index = page_index(page);
+    /* In one zone as a whole: the lower one's border is a multiple of the largest blocks there. */
+    const unsigned most = page_zone(page) == PAGE_ZONE_LOW ? PAGE_ORDER_MAX : BLOCK_ORDER_MAX;
 
-    if (page->state != RECORD_FREE_BLOCK || page->order > page_order_max(index)) {
+    if (page->state != RECORD_FREE_BLOCK || page->order > most) {
         damaged("no free block", page);
     }
     /* Else its buddy would be another block's middle, and joining them would overlap. */

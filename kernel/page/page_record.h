@@ -151,12 +151,6 @@ static inline unsigned page_zone(const struct page *page)
     return page_address(page).value < PAGE_LOW_LIMIT ? PAGE_ZONE_LOW : PAGE_ZONE_HIGH;
 }
 
-/* A block lies in one zone: below the limit, which 1 GiB divides, none is larger than that. */
-static inline unsigned page_order_max(uint64_t index)
-{
-    return index < PAGE_LOW_LIMIT >> PAGE_SHIFT ? PAGE_ORDER_MAX : BLOCK_ORDER_MAX;
-}
-
 /* Do all pages of this address's section, one of the first `sections`, have valid records? */
 static inline bool page_is_ready(paddr_t address, uint64_t sections)
 {

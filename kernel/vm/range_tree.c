@@ -154,10 +154,6 @@ void range_tree_insert_at(struct range_tree *tree, struct range_node *node, stru
 void range_tree_remove(struct range_tree *tree, struct range_node *node)
 {
     const uint64_t before = node->next->gap;
-    /* On the way up from a node's parent, and from what takes the place of one with two children.
-     */
-    const bool on_the_way = node->node.parent == &node->next->node ||
-                            (node->node.left != NULL && node->node.right != NULL);
 
     if (node->prev != NULL) {
         node->prev->next = node->next;
@@ -165,6 +161,11 @@ void range_tree_remove(struct range_tree *tree, struct range_node *node)
     node->next->prev = node->prev;
     /* The hole that is left is the next one's; before the tree changes, whose way up sums it. */
     set_gap(tree, node->next);
+    /* On the way up from a node's parent, and from what takes the place of one with two children.
+     */
+    const bool on_the_way = node->node.parent == &node->next->node ||
+                            (node->node.left != NULL && node->node.right != NULL);
+
     tree_remove(&tree->ranges, &node->node, sum_up);
     if (!on_the_way) {
         gap_changed(tree, node->next, before);

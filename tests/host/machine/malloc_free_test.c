@@ -100,6 +100,10 @@ static void al_9_a_wrong_size_is_logged_and_the_block_freed(void **state)
         assert_true(sim_console_said("of 100 bytes was freed as one of 5000"));
         assert_int_equal(malloc_statistics(malloc_families[i].family).blocks, 0);
         assert_int_equal(malloc_statistics(malloc_families[i].family).bytes, 0);
+        block = malloc_families[i].allocate(100);
+        sim_console_forget();
+        malloc_families[i].free(block, 100);
+        assert_false(sim_console_said("block"));
         sim_console_forget();
         malloc_families[i].free(NULL, 0);
         malloc_families[i].free(NULL, 77);

@@ -17,6 +17,8 @@
 #include "kernel/direct_map.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
+#include "kernel/vm_map.h"
+#include "kernel/vm_object.h"
 #include "tests/host/machine/sim_machine.h"
 #include "tests/host/sim/sim_cache.h"
 
@@ -87,6 +89,7 @@ static void al_11_every_line_of_a_range_is_flushed(void **state)
     (void)state;
     assert_int_equal(flush(block, 1), kIOReturnSuccess);
     assert_int_equal(sim_cache.flushed, 1);
+    assert_int_equal(sim_cache.barriers, 1);
     assert_int_equal(flush(block + 63, 2), kIOReturnSuccess); /* two lines, both whole */
     assert_int_equal(sim_cache.flushed, 3);
     assert_int_equal(flush(block, 3 * PAGE_SIZE), kIOReturnSuccess);
@@ -197,6 +200,24 @@ static void al_12_a_round_trip_keeps_the_data(void **state)
     IOFreePageable(block, 4 * PAGE_SIZE);
 }
 
+/* Of no bytes nothing is asked, and what may not be read has no mode to be given. */
+static void al_12_what_cannot_be_seen_keeps_its_mode(void **state)
+{
+    struct vm_range range = {.max_access = MMU_READ | MMU_WRITE};
+    vaddr_t at = 0;
+
+    (void)state;
+    assert_int_equal(set_mode(phys_to_virt(paddr(SIM_RAM_BASE)), 0, kIOInhibitCache),
+                     kIOReturnSuccess);
+    assert_int_equal(vm_object_create(1, &range.object), KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(kernel_map, &at, PAGE_SIZE, 0, &range, VM_ENTER_ANYWHERE),
+                     KERN_SUCCESS);
+    assert_int_not_equal(set_mode((uint8_t *)at, PAGE_SIZE, kIOInhibitCache), kIOReturnSuccess);
+    assert_int_equal(vm_object_page_memory(range.object, 0), MMU_NORMAL);
+    assert_int_equal(vm_map_remove(kernel_map, at, PAGE_SIZE), KERN_SUCCESS);
+    vm_object_release(range.object);
+}
+
 static void al_12_pages_are_there_before_they_are_uncached(void **state)
 {
     uint8_t *block = IOMallocPageable(2 * PAGE_SIZE, 0);
@@ -299,6 +320,7 @@ int main(void)
         TEST(al_11_absent_pages_are_in_no_cache),
         TEST(al_11_device_ranges_succeed),
         TEST(al_12_a_round_trip_keeps_the_data),
+        TEST(al_12_what_cannot_be_seen_keeps_its_mode),
         TEST(al_12_pages_are_there_before_they_are_uncached),
         TEST(al_12_refusals_change_nothing),
         TEST(al_6_with_its_address_asked_for_it_lies_below_4_gib),

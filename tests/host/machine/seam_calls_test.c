@@ -142,7 +142,8 @@ static void the_direct_map_has_holes(void **state)
 static void the_direct_map_is_located_whole(void **state)
 {
     static const uint64_t known[] = {0, 1, DMA_LOW, DIRECT_MAP_SIZE - 1};
-    static const uint64_t unknown[] = {(uint64_t)-1, DIRECT_MAP_SIZE, DIRECT_MAP_SIZE + 5};
+    static const uint64_t unknown[] = {(uint64_t)-1, DIRECT_MAP_SIZE, DIRECT_MAP_SIZE + 5,
+                                       MMU_KERNEL_VA_END - DIRECT_MAP_BASE};
     paddr_t physical;
     uint64_t length;
 

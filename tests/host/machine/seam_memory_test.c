@@ -80,6 +80,25 @@ static void want_of_memory_is_told(void **state)
     assert_int_equal(
         platform_pageable_alloc(MMU_KERNEL_VA_END - MMU_KERNEL_VA_BASE + 1, PAGE_SIZE, &memory),
         KERN_NO_SPACE);
+    assert_int_equal(
+        platform_pageable_alloc(MMU_KERNEL_VA_END - MMU_KERNEL_VA_BASE, PAGE_SIZE, &memory),
+        KERN_RESOURCE_SHORTAGE);
+}
+
+/* What may be lost is so from its creation on, or never. */
+static void only_what_was_made_so_is_purgeable(void **state)
+{
+    enum platform_purge_state now;
+    struct vm_object *object;
+
+    (void)state;
+    for (unsigned purgeable = 0; purgeable < 2; purgeable++) {
+        assert_int_equal(platform_object_create(1, purgeable != 0, &object), KERN_SUCCESS);
+        assert_int_equal(platform_object_get_purge(object, &now), purgeable != 0);
+        assert_int_equal(now, PLATFORM_PURGE_NONVOLATILE);
+        platform_object_release(object);
+        assert_int_equal(platform_object_create(0, purgeable != 0, &object), KERN_INVALID_ARGUMENT);
+    }
 }
 
 static void memory_lies_as_it_was_asked_to(void **state)
@@ -253,8 +272,9 @@ static void runs_are_pinned_piece_by_piece(void **state)
 static void pins_are_found_by_address(void **state)
 {
     uint8_t *const direct = allocated(3 * PAGE_SIZE, PAGE_SIZE, 0, false);
+    paddr_t page, others[64];
+    unsigned count = 0;
     void *pageable;
-    paddr_t page;
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
@@ -282,6 +302,21 @@ static void pins_are_found_by_address(void **state)
     assert_true(platform_memory_is_pinned(pageable, 2 * PAGE_SIZE + 1));
     platform_unwire(&page, 1);
     assert_false(platform_memory_is_pinned(pageable, 2 * PAGE_SIZE + 1));
+    /* What lies behind a page in RAM is none of it. */
+    assert_int_equal(platform_wire(kernel_map, (uint64_t)pageable, 1, 0, &page), KERN_SUCCESS);
+    assert_int_equal(vm_fault(kernel_map, (uint64_t)pageable, MMU_READ), KERN_SUCCESS);
+    platform_unwire(&page, 1);
+    while (count < 64 && page_alloc(0, PAGE_OWNER_DRIVER, &others[count]) == KERN_SUCCESS &&
+           others[count].value != page.value + PAGE_SIZE) {
+        count++;
+    }
+    assert_in_range(count, 0, 63);
+    assert_int_equal(page_pin(others[count]), KERN_SUCCESS);
+    assert_false(platform_memory_is_pinned(pageable, 2 * PAGE_SIZE));
+    page_unpin(others[count]);
+    for (unsigned i = 0; i <= count; i++) {
+        assert_int_equal(page_free(others[i], 0), KERN_SUCCESS);
+    }
     platform_pageable_free(pageable, 2 * PAGE_SIZE + 1);
     assert_int_equal(
         platform_pageable_alloc(MMU_KERNEL_VA_END - MMU_KERNEL_VA_BASE + 1, PAGE_SIZE, &pageable),
@@ -496,6 +531,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(memory_is_as_it_was_asked_for),
         MAP_TEST(want_of_memory_is_told),
+        MAP_TEST(only_what_was_made_so_is_purgeable),
         MAP_TEST(memory_lies_as_it_was_asked_to),
         MAP_TEST(the_last_pages_are_short),
         MAP_TEST(bytes_mark_their_pages),

@@ -9,10 +9,12 @@
 #define EDGE_LINE  61
 
 static unsigned slept;
+static bool timed; /* a deadline was to end the last sleep */
 
 static void sleep_on(void)
 {
     slept++;
+    timed = sim_timer_is_running();
     sim_while_waiting = NULL;
 }
 
@@ -34,11 +36,13 @@ static void waiting_ends_at_the_deadline(void **state)
     assert_int_equal(platform_now(), now + 1000);
     platform_wait(now + 5000); /* somebody comes */
     assert_int_equal(slept, 1);
+    assert_true(timed);
     assert_true(platform_now() < now + 5000);
     assert_false(sim_timer_is_running()); /* it would lie on a stack that is gone */
     sim_while_waiting = sleep_on;
     platform_wait(UINT64_MAX);
     assert_int_equal(slept, 2);
+    assert_false(timed);
     assert_false(sim_timer_is_running());
 }
 

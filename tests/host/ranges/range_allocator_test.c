@@ -397,6 +397,32 @@ static void nothing_is_out_at_the_end(void **state)
     OSObject_release(self);
     IORangeAllocator_free(NULL);
     assert_int_equal(sim_console_lines(), said);
+    /* Two that touch lose what lies over their border, and then the rest. */
+    self = over(99, 0);
+    assert_true(IORangeAllocator_allocateRange(self, 10, 10));
+    assert_true(IORangeAllocator_allocateRange(self, 20, 10));
+    give(self, 15, 6);
+    give(self, 10, 5);
+    give(self, 21, 9);
+    EXPECT(self, {0, 99});
+    IORangeAllocator_free(self);
+    assert_int_equal(sim_console_lines(), said);
+}
+
+/* What is left of one that lost its upper half is still somebody's. */
+static void what_is_out_is_said(void **state)
+{
+    IORangeAllocator *self = over(99, 0);
+
+    (void)state;
+    assert_true(IORangeAllocator_allocateRange(self, 10, 20));
+    give(self, 20, 10);
+    sim_console_forget();
+    assert_int_equal(IORangeAllocator_deallocate(self, 15, 6), kIOReturnBadArgument);
+    assert_true(sim_console_said("of [0xf, 0x14], to be freed, some is free"));
+    sim_console_forget();
+    OSObject_release(self);
+    assert_true(sim_console_said("freed with 1 allocations out"));
 }
 
 static void handlers_do_not_grow_the_list(void **state)
@@ -480,6 +506,7 @@ int main(void)
         BALANCED(ra_10_without_an_increment_the_list_does_not_grow),
         BALANCED(who_asks_for_a_lock_has_one),
         BALANCED(nothing_is_out_at_the_end),
+        BALANCED(what_is_out_is_said),
         BALANCED(handlers_do_not_grow_the_list),
         BALANCED(ra_12_returning_everything_needs_no_memory),
         BALANCED(ra_13_all_64_bits_of_numbers),
