@@ -93,6 +93,14 @@ static IOReturn guard_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptio
     return status;
 }
 
+/* Nothing is shown, to whomever, and so no neighbour. */
+static bool guard_owns_pages(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                             task_t task)
+{
+    (void)base, (void)offset, (void)end, (void)task;
+    return true;
+}
+
 /* There are no contents that could be taken away, and no bytes to charge anybody for. */
 static IOReturn guard_set_purgeable(IOMemoryDescriptor *base, IOOptionBits newState,
                                     IOOptionBits *oldState)
@@ -146,7 +154,7 @@ const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
     .copyPageList = descriptor_copy_page_list,
     .makeMapping = descriptor_make_mapping,
     .doMap = guard_do_map,
-    .ownsPages = general_owns_pages,
+    .ownsPages = guard_owns_pages,
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = descriptor_copy_for_unique,
     .redirect = descriptor_redirect,
@@ -175,7 +183,7 @@ static IOReturn initialise(IOGuardPageMemoryDescriptor *self, vm_size_t size)
     IOMemoryDescriptor_emptyMappings(base);
     base->length = rounded;
     base->flags = kIOMemoryTypeVirtual | kIODirectionOutIn;
-    self->super.task = kernel_task;
+    self->super.task = kernel_task; /* as the debugger shows it */
     return kIOReturnSuccess;
 }
 

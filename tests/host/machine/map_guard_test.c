@@ -29,6 +29,9 @@ static void a_guard_alone(void **state)
     uint64_t at = IOMemoryMap_getAddress(map), end = 0;
 
     (void)state;
+    /* Whoever is shown it is shown nothing, and so nothing of anybody's. */
+    assert_true(IOMemoryDescriptor_methods(guard)->ownsPages(guard, 8, 100, other));
+    assert_true(IOMemoryDescriptor_methods(guard)->ownsPages(guard, 8, 100, kernel_task));
     expect_no_access(other, at, ptoa(3));
     assert_int_equal(IOMemoryMap_wireRange(map, kIODirectionOut, 0, 1), kIOReturnNotPermitted);
     /* Nobody can give access to it later either. */
