@@ -54,6 +54,23 @@ static void md_29_what_a_device_reads_is_not(void **state)
     expect_dirty_after(kIODirectionOutIn, kIODirectionOut, kIODirectionNone, 0);
 }
 
+/* One transfer of several that failed is enough to doubt all that it was prepared for. */
+static void md_29_one_of_two_that_fails(void **state)
+{
+    const uint64_t at = clean_pages();
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, kIODirectionIn, owner);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionCompleteWithError),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(dirty_pages(memory), 0);
+    OSObject_release(memory);
+}
+
 /* A window prepares all of its parent, so all of it may have been written. */
 static void md_29_through_a_window(void **state)
 {
@@ -146,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(md_29_what_a_device_may_write_is_dirty),
         MAP_TEST(md_29_what_a_device_reads_is_not),
+        MAP_TEST(md_29_one_of_two_that_fails),
         MAP_TEST(md_29_through_a_window),
         MAP_TEST(md_29_not_by_a_prepare_that_fails),
         MAP_TEST(md_29_what_a_copy_writes_is_dirty),

@@ -88,6 +88,14 @@ static void a_piece_may_end_where_addresses_do(void **state)
     assert_int_equal(
         IONaturalMemoryCursor_getPhysicalSegments(cursor, own, 0, &segment, 1, 16, &size), 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnInternalError);
+    assert_int_equal(
+        IONaturalMemoryCursor_getPhysicalSegments(NULL, own, 0, &segment, 1, 16, &size), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    IOMemory_fail(kIOReturnSuccess);
+    assert_int_equal(IONaturalMemoryCursor_getPhysicalSegments(cursor, (IOMemoryDescriptor *)NULL,
+                                                               0, &segment, 1, 16, &size),
+                     0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     /* Of no bytes it is none; and of one that goes on, what is asked for. */
     says.base = 0;
     says.piece = 0;

@@ -218,6 +218,7 @@ static void reinitialised_while_redirected(void **state)
         redirect(memory, TASK_NULL, true);
         assert_true(IOMemoryDescriptor_initWithOptions(
             memory, &range, 1, 0, owner, 3 | kIOMemoryTypeVirtual | kIOMemoryPersistent, NULL));
+        assert_int_equal(IOMemoryDescriptor_handleFault(memory, NULL, 0, 1), kIOReturnAborted);
         assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
         assert_int_equal(pins_at(owner, former), 0);
         assert_int_equal(pins_at(owner, next + range.length - 1), 1);

@@ -34,6 +34,25 @@ static void split_ranges_are_the_same_memory(void **state)
     OSObject_release(memory);
 }
 
+/* What no task shows is what it was: registers, nothing at all, a buffer of nobody's. */
+static void memory_of_no_task_is_the_same_memory(void **state)
+{
+    IOMemoryDescriptor *memories[] = {
+        describe(DEVICE, PAGE_SIZE, 3 | kIOMemoryPersistent, TASK_NULL),
+        describe(new_pages(owner, 1, RW), 0, 3 | kIOMemoryPersistent, owner),
+        IOMemoryDescriptor_upcast(IOBufferMemoryDescriptor_inTaskWithOptions(
+            TASK_NULL, 3 | kIOMemoryPageable, PAGE_SIZE, 1))};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        IOMemoryDescriptor *again = IOMemoryDescriptor_withPersistentMemoryDescriptor(memories[i]);
+
+        assert_ptr_equal(again, memories[i]);
+        OSObject_release(again);
+        OSObject_release(memories[i]);
+    }
+}
+
 /* Stores are allowed by now, and the range is in pieces: it is still ours to store to. */
 static void a_split_range_is_upgraded(void **state)
 {
@@ -317,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(split_ranges_are_the_same_memory),
+        MAP_TEST(memory_of_no_task_is_the_same_memory),
         MAP_TEST(a_split_range_is_upgraded),
         MAP_TEST(an_owner_that_maps_its_memory_dies),
         MAP_TEST(a_window_counts_its_own_pages),
