@@ -204,7 +204,7 @@ IOReturn vdma_ask_part(struct vdma_transfer *transfer)
 /* --- Answers ---------------------------------------------------------------------------------- */
 
 /* The device's word for what is not simply done, where that can be believed. */
-static __attribute__((noinline)) IOReturn of_code(const struct vdma_transfer *transfer)
+static __attribute__((cold, noinline)) IOReturn of_code(const struct vdma_transfer *transfer)
 {
     switch (transfer->status.code) {
     case VDMA_STATUS_DIFFERENT:
@@ -230,7 +230,8 @@ static uint64_t expected(const struct vdma_transfer *transfer)
     return transfer->part;
 }
 
-static IOReturn judge(struct vdma_transfer *transfer, uint32_t used_length)
+static inline __attribute__((always_inline)) IOReturn judge(struct vdma_transfer *transfer,
+                                                            uint32_t used_length)
 {
     const struct vdma_status *answer = &transfer->status;
     const IOReturn status = answer->code == VDMA_STATUS_OK ? kIOReturnSuccess : of_code(transfer);
@@ -249,25 +250,24 @@ static IOReturn judge(struct vdma_transfer *transfer, uint32_t used_length)
     return status == kIOReturnSuccess && answer->moved < wanted ? kIOReturnUnderrun : status;
 }
 
-void vdma_take_answer(struct vdma_transfer *transfer, unsigned slot, uint32_t used_length)
+/*
+ * The ring says that it is done, its status does not: the device may have it still. Its memory is
+ * the client's again when the device has been reset.
+ */
+static __attribute__((noinline)) void doubt(struct vdma_transfer *transfer)
+{
+    transfer->next = vdma_state.doubted;
+    vdma_state.doubted = transfer;
+    virtq_reject(vdma_state.queue, "a chain comes back without its answer");
+}
+
+static inline __attribute__((always_inline)) void settle(struct vdma_transfer *transfer,
+                                                         uint32_t used_length)
 {
     IOReturn status;
 
-    /* Once: what is judged is what the client sees, whatever the device does to it meanwhile. */
-    transfer->status = vdma_state.frames[slot].status;
-    __asm__ volatile("" : : : "memory");
-    vdma_state.alone = false; /* who was had nobody else there who could answer before */
-    if (trace_is_on()) {
-        trace_vdma_answer((vaddr_t)name_of(transfer), transfer->status.code, transfer->status.rule);
-    }
     if (transfer->status.tag != transfer->tag || transfer->status.code == VDMA_STATUS_UNWRITTEN) {
-        /*
-         * The ring says that it is done, its status does not: the device may have it still. Its
-         * memory is the client's again when the device has been reset.
-         */
-        transfer->next = vdma_state.doubted;
-        vdma_state.doubted = transfer;
-        virtq_reject(vdma_state.queue, "a chain comes back without its answer");
+        doubt(transfer);
         return;
     }
     status = judge(transfer, used_length);
@@ -275,5 +275,26 @@ void vdma_take_answer(struct vdma_transfer *transfer, unsigned slot, uint32_t us
         vdma_put_first(transfer);
     } else {
         vdma_end(transfer, status);
+    }
+}
+
+/* Apart, so that what is not recorded keeps nothing for it. */
+static __attribute__((cold, noinline)) void settle_recorded(struct vdma_transfer *transfer,
+                                                            uint32_t used_length)
+{
+    trace_vdma_answer((vaddr_t)name_of(transfer), transfer->status.code, transfer->status.rule);
+    settle(transfer, used_length);
+}
+
+void vdma_take_answer(struct vdma_transfer *transfer, unsigned slot, uint32_t used_length)
+{
+    /* Once: what is judged is what the client sees, whatever the device does to it meanwhile. */
+    transfer->status = vdma_state.frames[slot].status;
+    __asm__ volatile("" : : : "memory");
+    vdma_state.alone = false; /* who was had nobody else there who could answer before */
+    if (trace_is_on()) {
+        settle_recorded(transfer, used_length);
+    } else {
+        settle(transfer, used_length);
     }
 }
