@@ -25,7 +25,6 @@ struct IOMapper {
     IOService *provider; /* retained; NULL before start */
     uint64_t pageSize;   /* bytes; 0 before start */
     bool fIsSystem;      /* set by the subclass before start */
-    bool isListed;       /* under `identity`, in the list of started mappers */
     uint32_t identity;
     IOMapper *next;
     struct IOMapperUse *uses;

@@ -91,7 +91,6 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
     self->provider = provider;
     if (IOService_getCell(provider, "iommu-id", 0, &self->identity) == kIOReturnSuccess ||
         IOService_getCell(provider, "phandle", 0, &self->identity) == kIOReturnSuccess) {
-        self->isListed = true;
         self->next = started;
         started = self;
     }

@@ -95,6 +95,9 @@ static void bm_12_purgeable_cycle(void **state)
 
     (void)state;
     assert_true(IOMemoryDescriptor_getFlags(buffer) & kIOMemoryBufferPurgeable);
+    assert_int_equal(IOMemoryDescriptor_getFlags(buffer) & kIOMemoryBufferPageable,
+                     kIOMemoryBufferPageable);
+    assert_int_not_equal(IOMemoryDescriptor_getDirection(buffer), 0);
     assert_int_equal(IOMemoryDescriptor_setPurgeable(lasting, kIOMemoryPurgeableVolatile, &former),
                      kIOReturnBadArgument);
     expect_refusal(kernel_task, kIODirectionIn | kIOMemoryPurgeable, 100, 1, 0,
