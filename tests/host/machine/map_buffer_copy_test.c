@@ -138,7 +138,7 @@ static void snapshots_are_not_left_in_the_cache(void **state)
 
     (void)state;
     fill(owner, at, 9000, 7);
-    copy = copy_of(other, PAGEABLE | kIOMapInhibitCache, at, 9000);
+    copy = copy_of(other, PAGEABLE | kIOMemoryPurgeable, at, 9000);
     expect_bytes(other, address_of(copy), 0, 9000, 7);
     assert_in_range(sim_cache.flushed - flushed, 9000 / SIM_CACHE_LINE, 3 * PAGE_SIZE);
     OSObject_release(copy);
