@@ -288,6 +288,26 @@ static void the_longest_of_two_ways_counts(void **state)
     release_both(parts);
 }
 
+/* As deep as the parts that it has, whatever those were that it had. */
+static void new_parts_count_anew(void **state)
+{
+    IOMemoryDescriptor *parts[2], *deep, *multi, *above;
+
+    (void)state;
+    two_pages(parts);
+    deep = chain(parts[0], LEVELS - 1);
+    multi = join(&deep, 1);
+    assert_null(IOSubMemoryDescriptor_withSubRange(multi, 0, 8, 3));
+    assert_true(IOMultiMemoryDescriptor_initWithDescriptors((IOMultiMemoryDescriptor *)multi,
+                                                            &parts[1], 1, 3, false));
+    above = chain(multi, LEVELS - 1);
+    assert_null(IOSubMemoryDescriptor_withSubRange(above, 0, 8, 3));
+    OSObject_release(above);
+    OSObject_release(multi);
+    OSObject_release(deep);
+    release_both(parts);
+}
+
 /* Each once: one after another there are more ways up than anybody has time for. */
 static void a_way_up_is_climbed_once(void **state)
 {
@@ -443,6 +463,7 @@ int main(void)
         MAP_TEST(depths_are_those_of_the_parts),
         MAP_TEST(windows_of_device_memory_count),
         MAP_TEST(the_longest_of_two_ways_counts),
+        MAP_TEST(new_parts_count_anew),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);
