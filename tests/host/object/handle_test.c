@@ -218,6 +218,8 @@ static void tables_are_empty_and_full(void **state)
     assert_int_equal(full.used, 0);
     assert_int_equal(full.fresh, IOHANDLES_MOST);
     assert_int_equal(handle, 7);
+    assert_null(IOHandleTable_copy(&full, IOHANDLES_MOST)); /* the last one, which is free */
+    assert_null(IOHandleTable_copy(&full, IOHANDLES_MOST + 1));
     free(full.buckets);
     free(full.slots);
     for (unsigned nth = 1; nth < 3; nth++) { /* of the two that a table consists of */
