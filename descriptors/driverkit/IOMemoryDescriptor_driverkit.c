@@ -9,12 +9,11 @@
 #define MAP_OPTIONS                                                                                \
     (kIOMemoryMapFixedAddress | kIOMemoryMapReadOnly | kIOMemoryMapGuardedMask | CACHE_FIELD)
 
-/* A field as a whole: two modes at once are none. */
+/* A field as a whole: two modes at once are none. *cache is the default before. */
 static kern_return_t cache_option(uint64_t options, IOOptionBits *cache)
 {
     switch (options & CACHE_FIELD) {
     case kIOMemoryMapCacheModeDefault:
-        *cache = kIOMapDefaultCache;
         return kIOReturnSuccess;
     case kIOMemoryMapCacheModeInhibit:
         *cache = kIOMapInhibitCache;
@@ -33,11 +32,11 @@ static kern_return_t cache_option(uint64_t options, IOOptionBits *cache)
     }
 }
 
+/* *guard is none before. */
 static kern_return_t guard_option(uint64_t options, IOOptionBits *guard)
 {
     switch (options & kIOMemoryMapGuardedMask) {
     case kIOMemoryMapGuardedNone:
-        *guard = 0;
         return kIOReturnSuccess;
     case kIOMemoryMapGuardedDefault:
     case kIOMemoryMapGuardedSmall:
@@ -54,7 +53,7 @@ static kern_return_t guard_option(uint64_t options, IOOptionBits *guard)
 /* A driver's options in the words of createMappingInTask. */
 static kern_return_t kernel_options(uint64_t options, IOOptionBits *asked)
 {
-    IOOptionBits cache = 0, guard = 0;
+    IOOptionBits cache = kIOMapDefaultCache, guard = 0;
     kern_return_t status;
 
     if ((options & ~(uint64_t)MAP_OPTIONS) != 0) {
