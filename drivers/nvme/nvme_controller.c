@@ -432,11 +432,8 @@ bool nvme_stop(struct nvme_controller *controller)
     pci_disable(controller->function, PCI_MASTER);
     state = lock_take(&controller->lock);
     controller->lost = true; /* nothing can be started any more */
+    /* With what the first ends have started meanwhile. */
     end_all(controller, stopped ? kIOReturnAborted : kIOReturnNotResponding);
-    /* What the first ends have started meanwhile. */
-    for (unsigned i = 0; i < controller->queue_count; i++) {
-        nvme_end_waiting(&controller->queues[i], kIOReturnAborted);
-    }
     lock_release(&controller->lock, state);
     return stopped;
 }

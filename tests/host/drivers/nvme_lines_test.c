@@ -37,28 +37,6 @@ static IODMACommand *start_long(unsigned channel)
     return command;
 }
 
-#define SHORT (200 * 8192ull) /* bytes of as many commands, which are short */
-
-static int open_short(void **state)
-{
-    (void)state;
-    client_create();
-    sim.mdts = 1;
-    assert_int_equal(client_open(), kIOReturnSuccess);
-    return 0;
-}
-
-/* As many of its commands go as there is room for. */
-static IODMACommand *start_short(unsigned room)
-{
-    IODMACommand *const command = client_command(&transfer, NVME_PRP, whole, 0, SHORT);
-
-    transfer.block = 0;
-    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    assert_int_equal(nvme_sim_take(&sim), room);
-    return command;
-}
-
 /* One of a transfer's commands fails while the rest is in line: the rest does not go. */
 static void the_rest_of_a_failed_one_does_not_go(void **state)
 {
@@ -99,126 +77,6 @@ static void all_that_went_has_failed(void **state)
     assert_int_equal(client_ends[0].status, kIOReturnIOError);
     assert_int_equal(nvme_sim_take(&sim), 0);
     client_drop(command);
-    client_close();
-}
-
-/* All of its commands are back and were good, and the rest is in line: it goes on. */
-static void all_that_went_was_good(void **state)
-{
-    IODMACommand *command = start_short(NVME_QUEUE_SIZE - 1);
-    const unsigned count = sim.taken_count;
-
-    (void)state;
-    for (unsigned i = 0; i < count; i++) {
-        nvme_sim_answer(&sim, i, 0);
-    }
-    client_deliver();
-    assert_int_equal(client_end_count, 0);
-    client_run();
-    assert_int_equal(client_end_count, 1);
-    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
-    assert_int_equal(client_ends[0].bytes, SHORT);
-    client_drop(command);
-    client_close();
-}
-
-static IODMACommand *late;
-
-static void start_late(void)
-{
-    assert_int_equal(
-        IODMAEventSource_startDMACommand(client_sources[0], late, kIODirectionIn, 0, 0),
-        kIOReturnSuccess);
-}
-
-/* Room that the end of one makes is for who waits, not for who hears of that end. */
-static void who_waits_goes_first(void **state)
-{
-    static struct nvme_transfer small, later;
-    IODMACommand *first = client_command(&small, NVME_PRP, whole, 0, 4096), *command;
-
-    (void)state;
-    late = client_command(&later, NVME_PRP, whole, 0, 4096);
-    small.block = 0;
-    later.block = 8000;
-    assert_int_equal(client_start(0, first, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    assert_int_equal(nvme_sim_take(&sim), 1);
-    command = start_short(NVME_QUEUE_SIZE - 2);
-    client_at_notification = start_late;
-    nvme_sim_answer(&sim, 0, 0);
-    IOWorkLoop_closeGate(client_loop);
-    bus_sim_interrupt(&sim.bus);
-    IOWorkLoop_openGate(client_loop);
-    assert_null(client_at_notification);
-    assert_int_equal(nvme_sim_take(&sim), 1);
-    assert_int_not_equal(sim.taken[sim.taken_count - 1].command.dword[0], later.block);
-    client_run();
-    assert_int_equal(client_end_count, 3);
-    client_drop(first);
-    client_drop(command);
-    client_drop(late);
-    client_close();
-}
-
-/* What has waited, and turns out to be impossible when it is its turn, fails then. */
-static void in_line_for_the_impossible(void **state)
-{
-    static IOAddressRange ranges[1024];
-    IODMACommand *command = start_short(NVME_QUEUE_SIZE - 1), *other;
-    IOMemoryDescriptor *memory;
-
-    (void)state;
-    for (unsigned i = 0; i < 1024; i++) {
-        ranges[i] = (IOAddressRange){(uint64_t)whole_byte(2ull * i), 1};
-    }
-    memory = IOMemoryDescriptor_withAddressRanges(ranges, 1024, kIODirectionInOut, kernel_task);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
-    other = client_command(&second, NVME_SGL, memory, 0, 1024);
-    second.block = 0;
-    assert_int_equal(client_start(0, other, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    client_run();
-    assert_int_equal(client_end_count, 2);
-    for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(client_ends[i].status,
-                         client_ends[i].command == other ? kIOReturnNoSpace : kIOReturnSuccess);
-    }
-    client_drop(other);
-    client_drop(command);
-    IOMemoryDescriptor_complete(memory, kIODirectionNone);
-    OSObject_release(memory);
-    client_close();
-}
-
-/* Pages here and there, from the midst of the first: each command goes on where the last ended. */
-static void scattered_pages_from_within(void **state)
-{
-    static IOAddressRange ranges[40];
-    const uint64_t length = 39ull * 4096;
-    IOMemoryDescriptor *memory;
-    IODMACommand *command;
-
-    (void)state;
-    for (unsigned i = 0; i < 40; i++) {
-        ranges[i] = (IOAddressRange){(uint64_t)whole_byte(8192ull * (39 - i)), 4096};
-    }
-    for (uint64_t i = 0; i < length; i++) {
-        sim_disk[i] = (uint8_t)(i * 7 + i / 256);
-    }
-    memory = IOMemoryDescriptor_withAddressRanges(ranges, 40, kIODirectionInOut, kernel_task);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
-    command = client_command(&transfer, NVME_PRP, memory, 512, length);
-    transfer.block = 0;
-    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    client_run();
-    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
-    for (uint64_t i = 0; i < length; i++) {
-        const uint64_t at = i + 512;
-
-        assert_int_equal(((uint8_t *)ranges[at / 4096].address)[at % 4096], sim_disk[i]);
-    }
-    client_drop(command);
-    IOMemoryDescriptor_complete(memory, kIODirectionNone);
-    OSObject_release(memory);
     client_close();
 }
 
@@ -510,10 +368,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         OPENED(the_rest_of_a_failed_one_does_not_go),
-        cmocka_unit_test_setup(all_that_went_was_good, open_short),
-        cmocka_unit_test_setup(who_waits_goes_first, open_short),
-        cmocka_unit_test_setup(in_line_for_the_impossible, open_short),
-        OPENED(scattered_pages_from_within),
         OPENED(all_that_went_has_failed),
         OPENED(a_line_is_stopped),
         OPENED(a_line_is_forgotten),
