@@ -80,9 +80,7 @@ IOReturn blk_start(struct virtio_blk *disk)
 /* Once: whoever calls it forgets the disk, or has others for it. */
 static void release_resources(struct virtio_blk *disk)
 {
-    if (disk->cursor != NULL) {
-        OSObject_release(disk->cursor);
-    }
+    OSObject_release(disk->cursor);
     /* What cannot be taken from the device stays where it is, for good. */
     if (disk->frames != NULL && virtio_unmap(&disk->frames_io)) {
         vm_device_memory_free(&disk->frame_memory);
@@ -395,10 +393,8 @@ void blk_destroy(struct virtio_blk *disk)
 
     virtio_detach(disk->device);
     stopped = give_up_resources(disk);
-    if (disk->engine != NULL) {
-        OSObject_release(disk->engine);
-        OSObject_release(disk->service);
-    }
+    OSObject_release(disk->engine);
+    OSObject_release(disk->service);
     /* One that does not stop may still write the serial number, which has its place in the disk. */
     if (stopped) {
         heap_free(disk);

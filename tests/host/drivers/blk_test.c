@@ -450,6 +450,13 @@ static void test_polling(void **state)
     assert_int_equal(completions, 2);
     assert_int_equal(virtio_blk_poll(disk), 0);
     assert_int_equal(virtio_blk_read(disk, memory, 0, 0, 512), kIOReturnSuccess); /* polls */
+    /* Behind a reset as before. */
+    assert_int_equal(virtio_blk_reset(disk), kIOReturnSuccess);
+    assert_int_equal(virtio_blk_submit_list(disk, requests, 2, NULL), kIOReturnSuccess);
+    assert_true(blk_sim_work(0));
+    assert_true(blk_sim_work(0));
+    assert_false(blk_sim.sims[0].used_pending);
+    assert_int_equal(virtio_blk_poll(disk), 2);
     fill(requests, 1);
     assert_int_equal(virtio_blk_submit_list(disk, requests, 1, NULL), kIOReturnSuccess);
     assert_true(blk_sim_work(0));

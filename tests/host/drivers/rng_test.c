@@ -227,8 +227,20 @@ static void test_in_line(void **state)
     submit_line(memory, absent); /* by the reset */
     assert_int_equal(rng_reset(&line.rng), kIOReturnSuccess);
     expect_ended(kIOReturnAborted, kIOReturnNotReady);
+    /* One that has ended may be used again as it is: all of it is asked for once more. */
+    submit_line(memory, memory);
+    run();
+    expect_ended(kIOReturnSuccess, kIOReturnSuccess);
+    memset(bytes, 0, 16);
+    line.ended = LINE - 1;
+    assert_int_equal(rng_submit(&line.rng, &line.requests[LINE - 1]), kIOReturnSuccess);
+    run();
+    assert_int_equal(line.ended, LINE);
+    assert_int_equal(bytes[0], 0x5a);
+    assert_int_equal(bytes[15], 0x5a);
     assert_null(sim.complaint);
     rng_destroy(&line.rng);
+    assert_null(sim.device.used);
     OSObject_release(absent);
 }
 

@@ -108,6 +108,9 @@ static bool start_queue(struct virtio_device *device, const struct virtio_queue_
         complain(sim, "a queue is started at a wrong time");
     }
     sim_let_device_move();
+    if (sim->refuses_queue) {
+        return false;
+    }
     sim->queue = *place;
     sim->is_started = true;
     return true;

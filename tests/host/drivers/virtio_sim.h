@@ -45,6 +45,7 @@ struct virtio_sim {
     uint32_t generation;
     bool refuses_reset; /* never confirms one */
     bool refuses_line;  /* has no interrupt to give */
+    bool refuses_queue; /* takes none */
     bool is_restless;   /* its configuration changes with each look, but for `calm` of them */
     unsigned calm;
 
