@@ -89,11 +89,27 @@ static void blocks_freed_while_prepared_wait(void **state)
     }
 }
 
+/* Why there is none, and not why there was none before. */
+static void refusals_say_why(void **state)
+{
+    IOPhysicalAddress physical;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_null(IOMalloc(UINT64_MAX));
+        assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
+        assert_null(i == 0 ? IOMallocAligned(8, 1ull << 33)
+                           : IOMallocContiguous(8, 1ull << 33, &physical));
+        assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    }
+}
+
 static void al_9_a_wrong_size_is_logged_and_the_block_freed(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < FAMILIES; i++) {
         void *block = malloc_families[i].allocate(100);
+        uint64_t most;
 
         sim_console_forget();
         malloc_families[i].free(block, 5000);
@@ -104,6 +120,11 @@ static void al_9_a_wrong_size_is_logged_and_the_block_freed(void **state)
         sim_console_forget();
         malloc_families[i].free(block, 100);
         assert_false(sim_console_said("block"));
+        /* The most that there was is kept, whatever comes after it. */
+        most = malloc_statistics(malloc_families[i].family).highWater;
+        assert_true(most >= 100);
+        malloc_families[i].free(malloc_families[i].allocate(1), 1);
+        assert_int_equal(malloc_statistics(malloc_families[i].family).highWater, most);
         sim_console_forget();
         malloc_families[i].free(NULL, 0);
         malloc_families[i].free(NULL, 77);
@@ -342,6 +363,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MALLOC_TEST(blocks_freed_while_prepared_wait),
+        MALLOC_TEST(refusals_say_why),
         MALLOC_TEST(al_9_a_wrong_size_is_logged_and_the_block_freed),
         MALLOC_TEST(al_9_what_is_no_block_is_detected),
         MALLOC_TEST(al_13_handlers_allocate_nothing_and_free_later),

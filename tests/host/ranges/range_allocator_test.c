@@ -417,8 +417,10 @@ static void what_is_out_is_said(void **state)
     (void)state;
     assert_true(IORangeAllocator_allocateRange(self, 10, 20));
     give(self, 20, 10);
+    REFUSED(IORangeAllocator_allocateRange(self, 0, 200), kIOReturnNoSpace);
     sim_console_forget();
     assert_int_equal(IORangeAllocator_deallocate(self, 15, 6), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_true(sim_console_said("of [0xf, 0x14], to be freed, some is free"));
     sim_console_forget();
     OSObject_release(self);
