@@ -285,6 +285,12 @@ static void test_show_page(void **state)
     assert_int_equal(mmu_show_page(mmu_kernel, VA, paddr(PA), rw), KERN_SUCCESS);
     assert_int_equal(seen.count[SIM_FLUSH_PAGE], 0);
     assert_int_equal(seen.order[seen.steps - 1], SIM_PUBLISH);
+    look_at(VA + PAGE_SIZE, 1); /* beside it, in a table that is there */
+    assert_int_equal(mmu_show_page(mmu_kernel, VA + PAGE_SIZE, paddr(PA), rw), KERN_SUCCESS);
+    assert_int_equal(seen.steps, 1);
+    assert_int_equal(seen.order[0], SIM_PUBLISH);
+    assert_int_equal(seen.valid[SIM_PUBLISH], 1);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + PAGE_SIZE, PAGE_SIZE), KERN_SUCCESS);
     look_at(VA, 1);
     assert_int_equal(mmu_show_page(mmu_kernel, VA, paddr(PA + PAGE_SIZE), rw), KERN_SUCCESS);
     assert_int_equal(seen.count[SIM_FLUSH_PAGE], 1);
