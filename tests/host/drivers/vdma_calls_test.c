@@ -516,7 +516,10 @@ static void starts_of_somebody_elses(void **state)
     assert_int_equal(IODMACommand_clearMemoryDescriptor(foreign, true), kIOReturnSuccess);
     OSObject_release(foreign);
     /* One of our own that is not prepared; then one that is, and is given back by the refusal. */
+    memset(&others, 0x55, sizeof(others));
     other = vdma_create_command(NULL, kMapped, &others);
+    assert_int_equal(others.type | others.length | others.moved, 0);
+    assert_null(others.other);
     transfer.other = other;
     assert_int_equal(START(0), kIOReturnNotReady);
     assert_int_equal(virtq_in_flight(vdma_state.queue), 0);

@@ -161,6 +161,7 @@ static void a_reset_ends_the_line(void **state)
     vdma_table_request(vdma_state.table, &alone);
     ends = 0;
     spoiled->waits = true;
+    one.status.code = one.status.rule = 99; /* of a life before */
     submit(&one);
     one.next = &gone; /* behind which it once stood in line */
     submit(&alone);
@@ -170,6 +171,7 @@ static void a_reset_ends_the_line(void **state)
     assert_int_equal(ends, 3);
     assert_true(one.result == kIOReturnAborted && alone.result == kIOReturnAborted &&
                 other.result == kIOReturnAborted);
+    assert_int_equal(one.status.code | one.status.rule, 0);
     assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
     assert_int_equal(vdma_reset(), kIOReturnSuccess);
     assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
