@@ -187,7 +187,7 @@ class Recording:
     def __init__(self, name, status, reports=()):
         self.name, self.status, self.reports = name, status, list(reports)
         kinds, events, self.size, self.count = read_ring()
-        frequency = number(static('timer.c', 'frequency')) or 10**9
+        frequency = number(static('timer.c', 'timers')['frequency']) or 10**9
         origin = events[0][2] if events else 0
         self.lists = read_lists()
         self.take([(event, kinds[kind][0], (time - origin) * 10**9 // frequency,
