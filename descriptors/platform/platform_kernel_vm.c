@@ -154,13 +154,17 @@ void platform_object_set_owner(struct vm_object *object, const struct platform_o
     vm_object_set_owner(object, owner->task, owner->tag, owner->footprint);
 }
 
-/* Bytes from an address of the direct map on, up to `size`, that are mapped alike. */
-static uint64_t direct_length(uint64_t address, uint64_t size, struct mmu_translation *at)
+/* Bytes from an address of the direct map on, up to `size`, that are mapped alike: *found. */
+static kern_return_t find_direct(uint64_t address, uint64_t size, struct mmu_translation *at,
+                                 uint64_t *found)
 {
     struct mmu_translation next;
 
     if (!mmu_translate(mmu_kernel, address, at)) {
-        return 0;
+        return KERN_INVALID_ADDRESS;
+    }
+    if ((at->attributes.access & MMU_READ) == 0) {
+        return KERN_PROTECTION_FAILURE;
     }
     /* Blocks are put together, or every 2 MiB would be an entry of a reference. */
     uint64_t length = at->contiguous;
@@ -170,19 +174,17 @@ static uint64_t direct_length(uint64_t address, uint64_t size, struct mmu_transl
            next.attributes.memory == at->attributes.memory) {
         length += next.contiguous;
     }
-    return length < size ? length : size;
+    *found = length < size ? length : size;
+    return KERN_SUCCESS;
 }
 
 static kern_return_t lookup_direct(uint64_t address, uint64_t size, struct platform_region *region)
 {
     struct mmu_translation at;
+    const kern_return_t status = find_direct(address, size, &at, &region->size);
 
-    region->size = direct_length(address, size, &at);
-    if (region->size == 0) {
-        return KERN_INVALID_ADDRESS;
-    }
-    if ((at.attributes.access & MMU_READ) == 0) {
-        return KERN_PROTECTION_FAILURE;
+    if (status != KERN_SUCCESS) {
+        return status;
     }
     region->offset = address & PAGE_MASK;
     region->writable = (at.attributes.access & MMU_WRITE) != 0;
@@ -254,9 +256,8 @@ kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size, 
         uint64_t length = 0;
 
         if (platform_is_direct(map, address)) {
-            length = direct_length(address, size, &at);
-            status = length != 0 ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
-            range.access = length != 0 ? at.attributes.access : 0;
+            status = find_direct(address, size, &at, &length);
+            range.access = status == KERN_SUCCESS ? at.attributes.access : 0;
         } else {
             status = find_range(map, address, &range, &length);
         }

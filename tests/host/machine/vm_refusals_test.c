@@ -539,6 +539,7 @@ static void rights_part_the_direct_map(void **state)
     *block_entry(2) &= ~DESCRIPTOR_VALID;
     assert_int_equal(platform_map_lookup(kernel_map, second, PAGE_SIZE, &region),
                      KERN_PROTECTION_FAILURE);
+    assert_int_equal(platform_map_check(kernel_map, second - 1, 2, false), KERN_PROTECTION_FAILURE);
     restore_blocks();
 }
 
