@@ -48,7 +48,6 @@ void IODriver_endWait(IODriver *self)
     const uint64_t came =
         self->forDevice ? __atomic_exchange_n(&self->interrupts, 0, __ATOMIC_RELAXED) : 0;
 
-    self->standing = DRIVER_READY;
     /* Who waits for nothing but time has had it; what others waited for did not come. */
     answer(self, self->forDevice && came == 0 ? kIOReturnTimeout : kIOReturnSuccess, came);
 }
