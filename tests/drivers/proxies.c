@@ -293,6 +293,23 @@ static void answers_are_adopted_or_given_back(void)
     OSObject_release(object);
 }
 
+/* What the free of a class of the driver's own ends with. */
+static void free_of_a_base_gives_the_handle_back(void)
+{
+    IOBufferMemoryDescriptor *const buffer = new_buffer(PAGE_SIZE);
+    const uint64_t handle = driver_handle(buffer);
+    IOMemoryDescriptor *window;
+    uint64_t window_handle;
+
+    GOOD(IOMemoryDescriptor_CreateSubMemoryDescriptor(kIOMemoryDirectionInOut, 0, 1, MEMORY(buffer),
+                                                      &window));
+    window_handle = driver_handle(window);
+    IOMemoryDescriptor_free(window);
+    CHECK(!is_open(window_handle) && is_open(handle));
+    IOBufferMemoryDescriptor_free(buffer);
+    CHECK(!is_open(handle));
+}
+
 /* More at a time than there are places to look for them. */
 static void many_are_told_apart(void)
 {
@@ -342,6 +359,7 @@ int driver_main(unsigned count, OSObject *const objects[])
     maps_are_found_by_all_words();
     what_fails_keeps_nothing();
     answers_are_adopted_or_given_back();
+    free_of_a_base_gives_the_handle_back();
     many_are_told_apart();
     memory();
     return 77;
