@@ -182,7 +182,7 @@ static inline IOReturn IOMemoryMap_enter(IOMemoryMap *self)
 
 /* Follow the redirections of the descriptor that was asked for the map, too. */
 IOReturn IOMemoryMap_setOrigin(IOMemoryMap *self, IOMemoryDescriptor *origin);
-void IOMemoryMap_leaveOrigin(IOMemoryMap *self);
+void IOMemoryMap_leaveOrigin(IOMemoryMap *self); /* it has one */
 
 /* All parts lie somewhere else by now, at the same distance from the first byte. */
 void IOMemoryMap_moveParts(IOMemoryMap *self, uint64_t by);

@@ -205,8 +205,7 @@ void IOMemoryMap_leaveOrigin(IOMemoryMap *self)
     const IOMemoryDescriptor *const origin = self->origin;
 
     unlink_origin(self);
-    for (const struct IORedirection *on = origin != NULL ? origin->redirections : NULL; on != NULL;
-         on = on->next) {
+    for (const struct IORedirection *on = origin->redirections; on != NULL; on = on->next) {
         IOMemoryMap_uncover(self, on->safeTask); /* its end would not reach the map any more */
     }
 }
