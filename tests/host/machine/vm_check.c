@@ -125,7 +125,13 @@ static void check_page(const struct vm_object *object, const vm_slot_t *slot)
            "another mode than its object says");
 }
 
-static void check_slots(const struct vm_object *object, uint32_t *owners)
+/* How many slots have each page, from the first one that can have an owner. */
+struct owners {
+    uint32_t *of;
+    uint64_t first;
+};
+
+static void check_slots(const struct vm_object *object, const struct owners *owners)
 {
     const uint64_t chunks = (object->pages + VM_CHUNK_SLOTS - 1) / VM_CHUNK_SLOTS;
     uint64_t resident = 0;
@@ -142,7 +148,7 @@ static void check_slots(const struct vm_object *object, uint32_t *owners)
                    *slot, "a mode of its own that is the object's");
             if ((*slot & VM_SLOT_PRESENT) != 0) {
                 check_page(object, slot);
-                owners[vm_slot_page(*slot).value >> PAGE_SHIFT]++;
+                owners->of[(vm_slot_page(*slot).value >> PAGE_SHIFT) - owners->first]++;
                 resident++;
             } else {
                 expect((*slot & ~(vm_slot_t)VM_SLOT_MODE) == 0, *slot, "left of a page that went");
@@ -164,9 +170,9 @@ static uint64_t first_page(void)
 }
 
 /* RAM has the owners that it counts; what is nobody's has a mode only while a window shows it. */
-static void check_ram(const struct vm_object *windows, const uint32_t *owners)
+static void check_ram(const struct vm_object *windows, const struct owners *owners)
 {
-    for (uint64_t number = first_page(); number <= page_last(); number++) {
+    for (uint64_t number = owners->first; number <= page_last(); number++) {
         const paddr_t page = paddr(number << PAGE_SHIFT);
         const struct page *const record = page_lookup(page);
 
@@ -174,8 +180,9 @@ static void check_ram(const struct vm_object *windows, const uint32_t *owners)
             number |= SECTION_PAGES - 1; /* none of the section has one */
             continue;
         }
-        if (owners[number] != 0) {
-            expect(page_share_count(page) == owners[number], page.value, "its owners");
+        if (owners->of[number - owners->first] != 0) {
+            expect(page_share_count(page) == owners->of[number - owners->first], page.value,
+                   "its owners");
         } else {
             expect((record->note & VM_NOTE_OWNED) == 0 || (record->flags & RECORD_ORPHAN) != 0 ||
                        page_get_state(page) != PAGE_ALLOCATED,
@@ -189,7 +196,7 @@ static void check_ram(const struct vm_object *windows, const uint32_t *owners)
     }
 }
 
-static void check_list(const struct vm_object *first, bool physical, uint32_t *owners,
+static void check_list(const struct vm_object *first, bool physical, const struct owners *owners,
                        uint64_t *pages, uint64_t *count)
 {
     for (const struct vm_object *object = first; object != NULL; object = object->next) {
@@ -208,8 +215,7 @@ static void check_list(const struct vm_object *first, bool physical, uint32_t *o
 void vm_check_objects(void)
 {
     const uint64_t base = first_page();
-    uint32_t *const all = calloc(page_last() - base + 1, sizeof(*all));
-    uint32_t *const owners = all - base; /* by page number */
+    const struct owners owners = {calloc(page_last() - base + 1, sizeof(*owners.of)), base};
     struct vm_object *window, *anonymous;
     uint64_t pages = 0, count = 0;
     struct vm_object_stats stats;
@@ -219,15 +225,15 @@ void vm_check_objects(void)
         vm_object_create(1, &anonymous) != KERN_SUCCESS) {
         abort();
     }
-    check_list(anonymous, false, owners, &pages, &count);
-    check_list(window, true, owners, &pages, &count);
+    check_list(anonymous, false, &owners, &pages, &count);
+    check_list(window, true, &owners, &pages, &count);
     vm_object_get_stats(&stats);
     expect(stats.pages == pages, stats.pages, "resident pages of all objects");
     expect(stats.objects == count, stats.objects, "objects");
-    check_ram(window->next, owners);
+    check_ram(window->next, &owners);
     vm_object_release(window);
     vm_object_release(anonymous);
-    free(all);
+    free(owners.of);
     page_check();
 }
 
