@@ -2,40 +2,7 @@
 /* What the methods behind a mapping answer when they are called by themselves. */
 #include "descriptors/IOMemoryMapping.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "tests/host/machine/map_fixture.h"
-
-#define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
-
-static IOMemoryDescriptor *memory; /* three pages and a half of owner's */
-static IOMemoryMap *map;           /* its middle two pages, in other */
-
-static int start(void **state)
-{
-    if (map_start(state) != 0) {
-        return -1;
-    }
-    memory = describe(new_pages(owner, 4, RW), 3 * PAGE_SIZE + 2048, kIODirectionOutIn, owner);
-    map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, PAGE_SIZE,
-                                                 2 * PAGE_SIZE);
-    return map == NULL;
-}
-
-static int stop(void **state)
-{
-    OSObject_release(map);
-    OSObject_release(memory);
-    return map_stop(state);
-}
-
-/* A map that is not entered yet. */
-static IOMemoryMap *request(task_t task, uint64_t address, IOOptionBits options, uint64_t offset,
-                            uint64_t length)
-{
-    IOMemoryMap *made = (IOMemoryMap *)OSMetaClass_allocate(&IOMemoryMap_metaClass);
-
-    assert_true(IOMemoryMap_init(made, task, address, options, offset, length));
-    return made;
-}
+#include "tests/host/machine/map_calls_fixture.h"
 
 static void a_map_is_made_once(void **state)
 {
@@ -185,197 +152,6 @@ static void a_view_is_recorded_by_the_request(void **state)
     assert_int_equal(load(other, at), 5);
 }
 
-static void a_set_has_each_map_once(void **state)
-{
-    IOMemoryDescriptor *second = describe(new_pages(owner, 1, RW), 8, kIODirectionOutIn, owner);
-
-    (void)state;
-    IOMemoryDescriptor_addMapping(memory, NULL);
-    IOMemoryDescriptor_addMapping(memory, map);
-    IOMemoryDescriptor_addMapping(second, map);
-    IOMemoryDescriptor_removeMapping(second, map);
-    IOMemoryDescriptor_removeMapping(memory, NULL);
-    assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), memory);
-    /* Out of it a map answers no request, and in it again it does. */
-    for (unsigned i = 0; i < 2; i++) {
-        IOMemoryMap *asked;
-
-        if (i == 0) {
-            IOMemoryDescriptor_removeMapping(memory, map);
-        } else {
-            IOMemoryDescriptor_addMapping(memory, map);
-        }
-        asked = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, PAGE_SIZE,
-                                                       2 * PAGE_SIZE);
-        assert_int_equal(asked == map, i == 1);
-        IOMemoryMap_free(asked == map ? NULL : asked);
-        OSObject_release(asked == map ? map : NULL);
-    }
-    OSObject_release(second);
-}
-
-/* What becomes of the former memory is no matter of the map's any more. */
-static void a_map_leaves_the_set_of_its_former_memory(void **state)
-{
-    IOMemoryDescriptor *second =
-        describe(new_pages(owner, 4, RW), 4 * PAGE_SIZE, kIODirectionOutIn, owner);
-    const uint64_t at = IOMemoryMap_getAddress(map);
-
-    (void)state;
-    assert_true(IOMemoryMap_setMemoryDescriptor(map, second, 0));
-    assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), second);
-    assert_int_equal(OSObject_getRetainCount(memory), 1);
-    assert_int_equal(OSObject_getRetainCount(second), 2);
-    assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, true), kIOReturnSuccess);
-    assert_int_equal(try_load(other, at), KERN_SUCCESS);
-    assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, false), kIOReturnSuccess);
-    OSObject_release(second);
-}
-
-/* A map travels as an integer in these, and is entered once. */
-static void a_map_is_entered_once(void **state)
-{
-    IOMemoryMap *one = request(other, 0, kIOMapAnywhere, 0, 8);
-    IOVirtualAddress none = 0, integer = (IOVirtualAddress)map, fresh = (IOVirtualAddress)one;
-    struct vm_range range = {.access = RW, .max_access = RW, .memory = MMU_NORMAL};
-    vaddr_t at;
-
-    (void)state;
-    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, NULL, 0, 0, 0));
-    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &none, 0, 0, 0));
-    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &integer, 0, 0, 0)); /* it is */
-    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &fresh, 0, UINT64_MAX, 0));
-    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &fresh, 0, 4 * PAGE_SIZE, 0));
-    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &fresh, 0, 0, 4 * PAGE_SIZE));
-    REFUSED(IOMemoryDescriptor_doUnmap(memory, NULL, 0, 0));
-    REFUSED(IOMemoryDescriptor_doUnmap(memory, NULL, integer, 1));
-    assert_null(IOMemoryDescriptor_makeMapping(memory, memory, other, 0, 0, 0, 0));
-    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 0);
-    /* What the class answers is the answer. */
-    assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, 0));
-    assert_int_equal(IOMemoryDescriptor_doMap(memory, NULL, &fresh, kIOMapAnywhere, 0, 8),
-                     kIOReturnSuccess);
-    at = trunc_page(IOMemoryMap_getAddress(one));
-    assert_int_equal(IOMemoryDescriptor_doUnmap(memory, NULL, fresh, 0), kIOReturnSuccess);
-    /* And once: what is there then is somebody else's. */
-    assert_int_equal(vm_object_create(1, &range.object), KERN_SUCCESS);
-    assert_int_equal(vm_map_enter(task_map(other), &at, PAGE_SIZE, PAGE_SIZE, &range, 0),
-                     KERN_SUCCESS);
-    vm_object_release(range.object);
-    assert_int_equal(IOMemoryDescriptor_doUnmap(memory, NULL, fresh, 0), kIOReturnSuccess);
-    assert_int_equal(load(other, at), 0);
-    OSObject_release(one);
-    assert_int_equal(load(other, at), 0);
-}
-
-/* A map that was unmapped can be entered once more, and knows nothing of its life before. */
-static void a_map_is_entered_anew(void **state)
-{
-    IOMemoryMap *one = request(other, 0, kIOMapAnywhere, 0, 8);
-    IOVirtualAddress integer = (IOVirtualAddress)one;
-
-    (void)state;
-    assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, 0));
-    for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(IOMemoryDescriptor_doMap(memory, NULL, &integer, kIOMapAnywhere, 0, 8),
-                         kIOReturnSuccess);
-        IOMemoryDescriptor_addMapping(memory, one);
-        assert_int_equal(load(other, IOMemoryMap_getAddress(one)), 0);
-        assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, true), kIOReturnSuccess);
-        assert_int_equal(try_load(other, IOMemoryMap_getAddress(one)), KERN_ABORTED);
-        if (i == 1) {
-            assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, false),
-                             kIOReturnSuccess);
-        }
-        assert_int_equal(IOMemoryMap_unmap(one), kIOReturnSuccess);
-        assert_int_equal(IOMemoryMap_getAddress(one), 0);
-        if (i != 1) {
-            assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, false),
-                             kIOReturnSuccess);
-        }
-    }
-    OSObject_release(one);
-}
-
-/* One that shows other bytes of its memory by now answers requests for those. */
-static void a_map_is_found_where_it_was_moved_to(void **state)
-{
-    IOMemoryMap *moved = IOMemoryDescriptor_createMappingInTask(
-        memory, other, 0, kIOMapAnywhere | kIOMapReadOnly, 0, PAGE_SIZE);
-    IOMemoryMap *again;
-
-    (void)state;
-    assert_true(IOMemoryMap_setMemoryDescriptor(moved, memory, 2 * PAGE_SIZE));
-    again = IOMemoryDescriptor_createMappingInTask(
-        memory, other, 0, kIOMapAnywhere | kIOMapReadOnly, 2 * PAGE_SIZE, PAGE_SIZE);
-    assert_ptr_equal(again, moved);
-    OSObject_release(again);
-    OSObject_release(moved);
-}
-
-/* Entered anew, a map knows nothing of a description of its memory that is over. */
-static void a_map_that_was_outlived_is_entered_anew(void **state)
-{
-    IOMemoryMap *one = request(other, 0, kIOMapAnywhere, 0, 8);
-    IOVirtualAddress integer = (IOVirtualAddress)one;
-
-    (void)state;
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
-    assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, 0));
-    for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(IOMemoryDescriptor_doMap(memory, NULL, &integer, kIOMapAnywhere, 0, 8),
-                         kIOReturnSuccess);
-        assert_int_equal(IOMemoryMap_getPhysicalAddress(one),
-                         IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0));
-        IOMemoryDescriptor_addMapping(memory, one);
-        IOMemoryDescriptor_emptyMappings(memory);
-        assert_int_equal(IOMemoryMap_getPhysicalAddress(one), 0);
-        assert_int_equal(IOMemoryMap_unmap(one), kIOReturnSuccess);
-    }
-    OSObject_release(one);
-    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
-}
-
-/* What it releases takes locks that come before the mappings' own: it waits for the last unlock. */
-static void a_map_that_ends_under_the_lock_waits(void **state)
-{
-    const unsigned maps = OSMetaClass_getInstanceCount(&IOMemoryMap_metaClass);
-    IOMemoryMap *one = IOMemoryDescriptor_createMappingInTask(memory, other, 0,
-                                                              kIOMapAnywhere | kIOMapUnique, 0, 8);
-
-    (void)state;
-    IOMemory_lock();
-    OSObject_release(one);
-    IOMemory_lock();
-    IOMemory_unlock();
-    assert_int_equal(OSMetaClass_getInstanceCount(&IOMemoryMap_metaClass), maps + 1);
-    IOMemory_unlock();
-    assert_int_equal(OSMetaClass_getInstanceCount(&IOMemoryMap_metaClass), maps);
-}
-
-/* Nor is it blocked as it was when it was unmapped. */
-static void a_map_that_was_blocked_is_entered_anew(void **state)
-{
-    IOMemoryMap *one = request(other, 0, kIOMapAnywhere | kIOMapUnique, 0, 8);
-    IOVirtualAddress integer = (IOVirtualAddress)one;
-
-    (void)state;
-    assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, 0));
-    for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(IOMemoryDescriptor_doMap(memory, NULL, &integer, kIOMapAnywhere, 0, 8),
-                         kIOReturnSuccess);
-        assert_int_equal(IOMemoryMap_redirectTask(one, TASK_NULL, true), kIOReturnSuccess);
-        assert_int_equal(try_load(other, IOMemoryMap_getAddress(one)), KERN_ABORTED);
-        assert_int_equal(IOMemoryMap_redirectTask(one, TASK_NULL, false), kIOReturnSuccess);
-        assert_int_equal(load(other, IOMemoryMap_getAddress(one)), 0);
-        assert_int_equal(IOMemoryMap_redirect(one, (IOMemoryDescriptor *)NULL, 0, 0),
-                         kIOReturnSuccess);
-        assert_int_equal(try_load(other, IOMemoryMap_getAddress(one)), KERN_ABORTED);
-        assert_int_equal(IOMemoryMap_unmap(one), kIOReturnSuccess);
-    }
-    OSObject_release(one);
-}
-
 /* Whose private copy has too few bytes for the map that it is made for. */
 static IOReturn copy_too_short(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount length,
                                IOMemoryDescriptor **out)
@@ -439,37 +215,6 @@ static void pins_end_with_the_task(void **state)
         OSObject_release(pinned);
         task_release(task);
     }
-}
-
-/* Unique maps of one memory are all of them reached by its redirection, whichever goes first. */
-static void unique_maps_leave_in_any_order(void **state)
-{
-    IOMemoryDescriptor *device = describe(DEVICE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
-
-    (void)state;
-    for (unsigned gone = 0; gone < 3; gone++) {
-        IOMemoryMap *maps[3];
-
-        for (unsigned i = 0; i < 3; i++) {
-            maps[i] = map_all(device, other, kIOMapUnique);
-        }
-        OSObject_release(maps[gone]);
-        for (unsigned on = 2; on-- > 0;) {
-            assert_int_equal(IOMemoryDescriptor_redirect(device, TASK_NULL, on != 0),
-                             kIOReturnSuccess);
-            for (unsigned i = 0; i < 3; i++) {
-                if (i != gone) {
-                    assert_int_equal(
-                        vm_fault(task_map(other), IOMemoryMap_getAddress(maps[i]), MMU_READ),
-                        on != 0 ? KERN_ABORTED : KERN_SUCCESS);
-                }
-            }
-        }
-        for (unsigned i = 0; i < 3; i++) {
-            OSObject_release(i != gone ? maps[i] : NULL);
-        }
-    }
-    OSObject_release(device);
 }
 
 /* Segments of a map are those of its memory, from its own offset on and to its end. */
@@ -575,8 +320,6 @@ static void a_view_that_has_outlived_its_memory_has_no_address(void **state)
     assert_int_equal(IOMemoryMap_getPhysicalSegment(map, 0, NULL, 0), 0);
 }
 
-#define CALLS_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -586,22 +329,13 @@ int main(void)
         CALLS_TEST(what_is_no_view_now_is_not_compatible),
         CALLS_TEST(a_recorded_view_has_the_recorded_mode),
         CALLS_TEST(a_view_is_recorded_by_the_request),
-        CALLS_TEST(a_set_has_each_map_once),
-        CALLS_TEST(a_map_is_entered_anew),
         CALLS_TEST(what_may_only_be_read_is_not_wired_for_stores),
         CALLS_TEST(pins_end_with_the_task),
-        CALLS_TEST(unique_maps_leave_in_any_order),
         CALLS_TEST(a_map_has_its_own_segments),
-        CALLS_TEST(a_map_leaves_the_set_of_its_former_memory),
-        CALLS_TEST(a_map_is_entered_once),
         CALLS_TEST(offsets_that_wrap_are_refused),
         CALLS_TEST(pieces_that_share_a_page_cannot_be_populated),
         CALLS_TEST(a_view_that_has_outlived_its_memory_has_no_address),
-        CALLS_TEST(a_map_is_found_where_it_was_moved_to),
-        CALLS_TEST(a_map_that_was_blocked_is_entered_anew),
         CALLS_TEST(copies_have_all_bytes),
-        CALLS_TEST(a_map_that_was_outlived_is_entered_anew),
-        CALLS_TEST(a_map_that_ends_under_the_lock_waits),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);
