@@ -61,19 +61,19 @@ check "the tests behind the last have entries by name" eval \
 # A program of the host that crashes says nothing of itself. Its plan is that of the source.
 cat >"$work/o/host/x/page_test" <<END_OF_PROGRAM
 #!/bin/bash
-printf '1..$(grep -c '^ *cmocka_unit_test' tests/host/kernel/page_test.c)\nok 1 - test_accounts_for_all_ram\n'
+printf '1..$(grep -c '^ *cmocka_unit_test' tests/host/kernel/page_test.c)\nok 1 - test_refuses_bad_requests\n'
 echo 'ERROR: AddressSanitizer' >&2
 kill -SEGV \$\$
 END_OF_PROGRAM
 chmod +x "$work/o/host/x/page_test"
 run env BUILD="$work/o" LOGS="$work/logs" tests/runner/test-one.sh host:page
 cp "$work/logs/host-page.log.xml" "$out"
-check "a crashing host test is named by its source" one 'name="test_64_gib" .*<failure message="ended by signal 11">'
+check "a crashing host test is named by its source" one 'name="test_refuses_bad_frees" .*<failure message="ended by signal 11">'
 check "with what it said" one 'ERROR: AddressSanitizer'
 
 run env MAKE=true tests/runner/test.sh -r "$work/report.xml" "$work/o" 'page@default/free host:page'
 check "a run with failures is red" ended 1
-check "its last words name the test" said '^failed: host:page: test_64_gib: ended by signal 11$'
+check "its last words name the test" said '^failed: host:page: test_refuses_bad_frees: ended by signal 11$'
 check "the report has every program" eval '[ "$(grep -c "<testsuite " "$work/report.xml")" = 2 ]'
 check "the report is XML" well_formed "$work/report.xml"
 run env MAKE=false tests/runner/test.sh -r "$work/none/report.xml" "$work/o" page@default
