@@ -3,6 +3,7 @@
  * vdma's translation table as an IOMapper: an entry for each page of the device's addresses. The
  * device looks at it when it takes a request, and keeps nothing of it.
  */
+#include "descriptors/IOMappedLayout.h"
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IORangeAllocator.h"
 #include "drivers/vdma/vdma_private.h"
@@ -31,57 +32,52 @@ struct vdma_table {
 struct placement {
     volatile uint64_t *base; /* entry of its first page */
     uint32_t access;
-    uint64_t first;    /* address of the first byte */
-    uint64_t next;     /* bytes placed, counted from the beginning of the first page */
-    uint64_t physical; /* address behind what is placed */
+    uint64_t first;               /* address of the first byte */
+    struct IOMappedLayout layout; /* counted from the beginning of the first page */
 };
 
-/*
- * Each run at its own offset in a page, and in a page of its own unless it continues the run
- * before it.
- */
-static void place(struct placement *to, uint64_t address, uint64_t length)
+static IOReturn place(struct placement *to, uint64_t address, uint64_t length)
 {
-    uint64_t at = to->next;
+    uint64_t at;
 
-    if (at == 0) {
+    if (!to->layout.placed) {
         to->first = address;
-        at = address & PAGE_MASK;
-    } else if (address != to->physical) {
-        at = round_page(at) + (address & PAGE_MASK);
+        to->layout.next = address & PAGE_MASK;
+    }
+    if (!IOMappedLayout_place(&to->layout, address, length, &at)) {
+        return kIOReturnNoSpace; /* pieces that wrap are more than there is */
     }
     for (uint64_t page = trunc_page(at); to->base != NULL && page < at + length;
          page += PAGE_SIZE) {
         to->base[page >> PAGE_SHIFT] = (address - at + page) | (to->access & ACCESS);
     }
-    to->next = at + length;
-    to->physical = address + length;
+    return kIOReturnSuccess;
 }
 
-/* False: IOMemoryLastError says why. */
-static bool place_all(struct placement *to, IOMemoryDescriptor *memory, uint64_t offset,
-                      uint64_t length)
+static IOReturn place_all(struct placement *to, IOMemoryDescriptor *memory, uint64_t offset,
+                          uint64_t length)
 {
     const uint64_t end = offset + length;
+    IOReturn status = kIOReturnSuccess;
 
-    to->next = 0;
+    to->layout = IOMappedLayout_begin(0);
     if (memory == NULL) {
-        to->next = length;
-        return true;
+        to->layout.next = length;
+        return kIOReturnSuccess;
     }
-    while (offset < end) {
+    while (status == kIOReturnSuccess && offset < end) {
         IOByteCount bytes;
         const uint64_t at =
             IOMemoryDescriptor_getPhysicalSegment(memory, offset, &bytes, kIOMemoryMapperNone);
 
         if (bytes == 0) {
-            return false;
+            return IOMemoryLastError();
         }
         bytes = bytes < end - offset ? bytes : end - offset;
-        place(to, at, bytes);
+        status = place(to, at, bytes);
         offset += bytes;
     }
-    return true;
+    return status;
 }
 
 /* --- The device's addresses ------------------------------------------------------------------- */
@@ -154,15 +150,16 @@ static IOReturn table_map(IOMapper *base, IOMemoryDescriptor *memory, uint64_t o
     if ((options & kIODMAMapDeviceMemory) != 0) {
         return kIOReturnUnsupported;
     }
-    if (!place_all(&to, memory, offset, length)) {
-        return IOMemoryLastError();
+    status = place_all(&to, memory, offset, length);
+    if (status != kIOReturnSuccess) {
+        return status;
     }
     wanted = (options & kIODMAMapIdentityMap) != 0 ? to.first : *mapAddress;
     if ((options & (kIODMAMapFixedAddress | kIODMAMapIdentityMap)) != 0 &&
         ((wanted ^ to.first) & PAGE_MASK) != 0) {
         return kIOReturnNotAligned;
     }
-    pages = round_page(to.next) >> PAGE_SHIFT;
+    pages = round_page(to.layout.next) >> PAGE_SHIFT;
     status = take_space(self, pages, options, spec, wanted, &first);
     if (status != kIOReturnSuccess) {
         return status;
