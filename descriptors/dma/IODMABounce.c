@@ -86,6 +86,7 @@ IOReturn IODMABounce_charge(struct IODMABounce *bounce, uint64_t bytes, const vo
         name_holders(bytes);
         return kIOReturnNoResources;
     }
+    IOASSERT(bounce->charged == 0); /* it would be listed twice */
     pool.used += bytes;
     bounce->charged += bytes;
     hold(bounce, holder);

@@ -50,7 +50,7 @@ IOReturn IODMABounce_add(struct IODMABounce *bounce, const struct IODMALimits *l
 /* Give everything back; zeroed is fine. */
 void IODMABounce_end(struct IODMABounce *bounce);
 
-/* Charge a preparation's whole copy to the pool, likewise given back by end. */
+/* Charge a preparation's whole copy to the pool, once, likewise given back by end. */
 IOReturn IODMABounce_charge(struct IODMABounce *bounce, uint64_t bytes, const void *holder);
 
 /* Bytes that an island takes in a chunk: its own, up to where the next one may begin. */

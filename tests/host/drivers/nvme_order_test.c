@@ -122,29 +122,31 @@ static void in_line_for_the_impossible(void **state)
     client_close();
 }
 
-/* Pages here and there, from the midst of the first: each command goes on where the last ended. */
-static void scattered_pages_from_within(void **state)
+/* 512 bytes from the beginning of pages that lie `apart`, the last one first, blocks from 0 on. */
+static IODMACommand *start_scattered(IOAddressRange *ranges, unsigned count, uint64_t apart,
+                                     IOMemoryDescriptor **memory)
 {
-    static IOAddressRange ranges[40];
-    const uint64_t length = 39ull * 4096;
-    IOMemoryDescriptor *memory;
     IODMACommand *command;
 
-    (void)state;
-    for (unsigned i = 0; i < 40; i++) {
-        ranges[i] = (IOAddressRange){(uint64_t)whole_byte(8192ull * (39 - i)), 4096};
+    for (unsigned i = 0; i < count; i++) {
+        ranges[i] = (IOAddressRange){(uint64_t)whole_byte(apart * (count - 1 - i)), 4096};
     }
-    for (uint64_t i = 0; i < length; i++) {
+    for (uint64_t i = 0; i < (count - 1) * 4096ull; i++) {
         sim_disk[i] = (uint8_t)(i * 7 + i / 256);
     }
-    memory = IOMemoryDescriptor_withAddressRanges(ranges, 40, kIODirectionInOut, kernel_task);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
-    command = client_command(&transfer, NVME_PRP, memory, 512, length);
+    *memory = IOMemoryDescriptor_withAddressRanges(ranges, count, kIODirectionInOut, kernel_task);
+    assert_int_equal(IOMemoryDescriptor_prepare(*memory, kIODirectionNone), kIOReturnSuccess);
+    command = client_command(&transfer, NVME_PRP, *memory, 512, (count - 1) * 4096ull);
     transfer.block = 0;
     assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    client_run();
+    return command;
+}
+
+static void end_scattered(const IOAddressRange *ranges, unsigned count, IODMACommand *command,
+                          IOMemoryDescriptor *memory)
+{
     assert_int_equal(client_ends[0].status, kIOReturnSuccess);
-    for (uint64_t i = 0; i < length; i++) {
+    for (uint64_t i = 0; i < (count - 1) * 4096ull; i++) {
         const uint64_t at = i + 512;
 
         assert_int_equal(((uint8_t *)ranges[at / 4096].address)[at % 4096], sim_disk[i]);
@@ -155,11 +157,22 @@ static void scattered_pages_from_within(void **state)
     client_close();
 }
 
+/* Pages here and there, from the midst of the first: each command goes on where the last ended. */
+static void scattered_pages_from_within(void **state)
+{
+    static IOAddressRange ranges[40];
+    IOMemoryDescriptor *memory;
+    IODMACommand *const command = start_scattered(ranges, 40, 8192, &memory);
+
+    (void)state;
+    client_run();
+    end_scattered(ranges, 40, command, memory);
+}
+
 /* As many pages as a list and the entry before it name are one command, wherever they are. */
 static void as_many_pages_as_a_list_names(void **state)
 {
     static IOAddressRange ranges[513];
-    const uint64_t length = 512ull * 4096;
     IOMemoryDescriptor *memory;
     IODMACommand *command;
 
@@ -167,31 +180,12 @@ static void as_many_pages_as_a_list_names(void **state)
     client_create();
     sim.mdts = 0; /* it does not say */
     assert_int_equal(client_open(), kIOReturnSuccess);
-    for (unsigned i = 0; i < 513; i++) {
-        ranges[i] = (IOAddressRange){(uint64_t)whole_byte(4096ull * (600 - i)), 4096};
-    }
-    for (uint64_t i = 0; i < length; i++) {
-        sim_disk[i] = (uint8_t)(i * 7 + i / 256);
-    }
-    memory = IOMemoryDescriptor_withAddressRanges(ranges, 513, kIODirectionInOut, kernel_task);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
-    command = client_command(&transfer, NVME_PRP, memory, 512, length);
-    transfer.block = 0;
-    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    command = start_scattered(ranges, 513, 4096, &memory);
     assert_int_equal(nvme_sim_take(&sim), 1);
     nvme_sim_answer(&sim, 0, 0);
     client_deliver();
     assert_int_equal(client_end_count, 1);
-    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
-    for (uint64_t i = 0; i < length; i++) {
-        const uint64_t at = i + 512;
-
-        assert_int_equal(((uint8_t *)ranges[at / 4096].address)[at % 4096], sim_disk[i]);
-    }
-    client_drop(command);
-    IOMemoryDescriptor_complete(memory, kIODirectionNone);
-    OSObject_release(memory);
-    client_close();
+    end_scattered(ranges, 513, command, memory);
 }
 
 /* Held back it stays while others come back; who waits for its end lets the controller have it. */

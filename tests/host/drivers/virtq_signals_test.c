@@ -123,10 +123,7 @@ static void test_a_narrow_doorbell(void **state)
         assert_true(submit_chain(device.queue, 0, 0, 1));
         virtq_publish(device.queue);
         assert_int_equal(device.doorbell, narrow != 0 ? 0xffff0005 : 5);
-        while (virtq_detach(device.queue) != NULL) {
-            continue;
-        }
-        sim_device_destroy(&device);
+        sim_device_abandon(&device);
     }
 }
 
@@ -144,10 +141,7 @@ static void test_a_broken_queue_publishes_nothing(void **state)
         virtq_publish(device.queue);
         assert_false(sim_device_notified(&device));
         assert_false(sim_device_take(&device, &seen));
-        while (virtq_detach(device.queue) != NULL) {
-            continue;
-        }
-        sim_device_destroy(&device);
+        sim_device_abandon(&device);
     }
 }
 
@@ -329,10 +323,7 @@ static void test_no_notify(void **state)
     virtq_publish(device.queue); /* nothing new: no second doorbell */
     assert_true(sim_device_notified(&device));
     assert_false(sim_device_notified(&device));
-    while (virtq_detach(device.queue) != NULL) {
-        continue;
-    }
-    sim_device_destroy(&device);
+    sim_device_abandon(&device);
 }
 
 /* A chain of two segments and a status. */

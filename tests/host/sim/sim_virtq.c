@@ -67,6 +67,14 @@ void sim_device_destroy(struct sim_device *device)
     virtq_destroy(device->queue);
 }
 
+void sim_device_abandon(struct sim_device *device)
+{
+    while (virtq_detach(device->queue) != NULL) {
+        continue;
+    }
+    sim_device_destroy(device);
+}
+
 void sim_device_restart(struct sim_device *device)
 {
     device->taken = device->used = 0;

@@ -48,6 +48,8 @@ extern bool sim_packed; /* sim_device_create makes packed rings */
 void sim_device_create(struct sim_device *device, unsigned size, unsigned chain_entries,
                        bool tables, bool event_index);
 void sim_device_destroy(struct sim_device *device);
+/* With chains in flight, which nobody takes back. */
+void sim_device_abandon(struct sim_device *device);
 void sim_device_restart(struct sim_device *device); /* reset, as the queue has been */
 
 /* Was the doorbell rung since the last call? */
