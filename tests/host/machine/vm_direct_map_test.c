@@ -349,10 +349,9 @@ static void the_kernel_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNDONE(physical_pages_are_judged), TEST(windows_obey_the_direct_map),
-        UNDONE(the_direct_map_is_wired),   TEST(the_direct_map_is_read_and_written),
-        UNDONE(the_direct_map_is_wired),   TEST(rights_part_the_direct_map),
-        TEST(the_kernel_faults),
+        UNDONE(physical_pages_are_judged),  UNDONE(windows_obey_the_direct_map),
+        UNDONE(the_direct_map_is_wired),    UNDONE(the_direct_map_is_read_and_written),
+        UNDONE(rights_part_the_direct_map), TEST(the_kernel_faults),
     };
 
     return cmocka_run_group_tests(tests, power_on_and_show, power_off);
