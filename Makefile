@@ -7,8 +7,6 @@
 # tests/images or tests/bench becomes an image; tests/host/ROOM/X_test.c becomes a
 # host program; tests/outside/X.sh is a test as it is. There is no list to keep.
 
-O    ?= build
-DEPS ?= build/deps
 Q    := $(if $(V),,@)
 
 .DEFAULT_GOAL := all
@@ -23,6 +21,7 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
+GIVEN  := $(foreach name,$(filter-out -%,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY DRIVER ARGS CORE REPORT EVENTS MACHINE T JUNIT SOAK TREES WRITES FAULTS SEED N OPS ONLY NAME ROW \
           GUESTS QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
@@ -30,10 +29,45 @@ $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
 comma := ,
 quoted = '$(subst ','\'',$(1))'
 
+# These are 1, or nothing or 0.
+FLAGS := LLVM DEBUG TRACE WERROR V COVERAGE CHECK STORE
+# WERROR= lets a compiler pass that knows more to warn of than those this was written with;
+# TRACE=0 builds the sites of kernel/trace.h away, into folders of their own.
+WERROR ?= 1
+TRACE  ?= 1
+$(foreach name,$(FLAGS),$(if $(filter-out 0 1,$(value $(name))),$(error $(name)='$(value $(name))': 1 turns it on, 0 or nothing off))\
+    $(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $(filter-out 0,$(value $(name))))))
+
+GOALS := $(or $(MAKECMDGOALS),all)
+ifeq ($(MAKELEVEL),0)
+# A mistyped name would do what was not asked for. It is one of these, or one that is used below; what
+# the make of another project hands down is its affair, and Debian's packaging says AM_... to all.
+$(foreach name,$(filter-out AM_% $(PASSED) $(FLAGS) O DEPS CROSS_COMPILE CASES,$(GIVEN)),$(if $(shell \
+    grep -Fe $(call quoted,$$($(name))) -e $(call quoted,$(name) :) Makefile),,\
+    $(error no variable is called '$(name)'; make help lists them)))
+# Nor would one that is another goal's: all tests would run, or the transfer.
+only_for = $(if $(filter-out $(1),$(GOALS)),,$(foreach name,$(filter $(2),$(GIVEN)),$(error $(name)= $(3))))
+$(call only_for,test list,IMAGE MACHINE ARGS DEVICE,is of make run; T="image@machine" is the tests of an image on one)
+$(call only_for,run debug,T,is of make test; IMAGE=name runs one image as it is)
+$(if $(IMAGE),$(call only_for,run debug,FILE OUT WAY DRIVER,is of the transfer: make run without IMAGE=))
+endif
+
+# Where they are nothing they are not given: no folder is meant by that, least of all the root's.
+override O := $(or $(value O),build)
+override DEPS := $(or $(value DEPS),build/deps)
+override HOST_CC := $(or $(value HOST_CC),gcc)
+
 # These become parts of file names in rules, which cannot say everything.
 $(foreach name,O DEPS LIBFDT CROSS_COMPILE HOST_CC,$(if $(shell \
     printf %s $(call quoted,$(value $(name))) | LC_ALL=C tr -d 'A-Za-z0-9_./+,@~$(if $(filter HOST_CC,$(name)), =)-'),\
     $(error $(name)='$(value $(name))': make takes only letters, digits and _./+,@~- there)))
+
+# What is built has names that a tree may have as well, and `make clean` removes them.
+PLACE := |$(patsubst %/,%,$(or $(realpath $(O)),|))/
+ifneq ($(findstring $(PLACE),|$(CURDIR)/)$(strip $(foreach folder,boot kernel descriptors drivers docs embed linker qemu tests .git,\
+    $(findstring |$(CURDIR)/$(folder)/,$(PLACE)))),)
+$(error O=$(O): that is this tree, in it, or around it; a folder of its own, please)
+endif
 
 # As many jobs as processors, unless -j says otherwise.
 ifeq ($(MAKELEVEL),0)
@@ -44,7 +78,6 @@ endif
 
 # See that the goals' tools are there before any is asked for anything; -n and a
 # make called by this one leave that out, and `make test` sees to it by itself.
-GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := $(if $(filter-out clean distclean help list names test uninstall docs,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run $(if $(REPORT),debug) $(if $(findstring vdma,$(DEVICE)),install)) $(if $(filter pictures,$(GOALS)),run debug) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
@@ -67,7 +100,6 @@ CROSS := $(or $(CROSS_COMPILE),$(firstword $(foreach prefix, \
 
 TARGET_CC := $(if $(LLVM),clang --target=aarch64-none-elf,$(CROSS)gcc)
 TARGET_LD := $(TARGET_CC) $(if $(LLVM),-fuse-ld=lld)
-HOST_CC   ?= gcc
 
 GCC_INCLUDE := $(shell $(CROSS)gcc -print-file-name=include)
 LIBGCC      := $(shell $(CROSS)gcc -print-libgcc-file-name)
@@ -84,16 +116,14 @@ LIBC_READY   := $(DEPS)/newlib/.ready
 endif
 
 # LIBFDT=folder: an aarch64 libfdt.a and its headers, where Debian's is not to be had.
-LIBFDT ?= $(DEPS)/libfdt
+override LIBFDT := $(or $(value LIBFDT),$(DEPS)/libfdt)
 LIBFDT_READY := $(if $(filter $(DEPS)/libfdt,$(LIBFDT)),$(LIBFDT)/.ready)
 
 DEPS_READY := $(LIBC_READY) $(LIBFDT_READY)
 
 # What is built --------------------------------------------------------------
 
-# TRACE=0 builds the sites of kernel/trace.h away, into folders of their own.
-TRACE ?= 1
-VARIANT := $(if $(LLVM),clang,gcc)-$(if $(DEBUG),debug,release)$(if $(filter 0,$(TRACE)),-notrace)
+VARIANT := $(if $(LLVM),clang,gcc)-$(if $(DEBUG),debug,release)$(if $(TRACE),,-notrace)
 B := $(O)/$(VARIANT)
 H := $(O)/host
 
@@ -170,15 +200,13 @@ all host: $(DEPS_READY)
 all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(if $(COVERAGE),,$(B)/vdma-alone.elf) $(ELFS) $(ELFS:.elf=.img) $(WRONG:.elf=.c.o) $(if $(and $(DEBUG),$(if $(LLVM),,gcc)),$(WRONG)) $(MONITORED:%=$(B)/tests/monitor/%.c.o) ## build the libraries and every image
 host: $(HOST_TESTS) $(HOST_TOOLS) ## build the host tests (sanitizers on)
 
-# WERROR= lets a compiler pass that knows more to warn of than those this was written with.
-WERROR   ?= 1
 WARNINGS := -Wall -Wextra $(if $(WERROR),-Werror)
 COMMON   := -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -MMD -MP
 
 # No frame steps over the guard below a stack (linker/virt.ld): gcc touches a large one page
 # by page; clang is not able to, so that it is told how large one may be.
 STACK_CFLAGS  := $(if $(LLVM),-Wframe-larger-than=1048576,-fstack-clash-protection)
-TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) $(if $(filter 0,$(TRACE)),-DDMAKIT_TRACE=0) \
+TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) $(if $(TRACE),,-DDMAKIT_TRACE=0) \
     -ffunction-sections -fdata-sections -fno-common -fno-pie -mno-outline-atomics \
     -fno-stack-protector $(STACK_CFLAGS) $(call quoted,-ffile-prefix-map=$(CURDIR)=.) -nostdinc \
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
@@ -392,7 +420,8 @@ $(O)/vdma/vdma-vhost-user: $(VHOST_USER:%=$(O)/vdma/%.o)
 	$(Q)$(HOST_CC) -pthread -o $@ $^
 
 .SECONDARY:
--include $(shell find $(B) $(H) $(O)/vdma -name '*.d' 2>/dev/null)
+# Not where nothing is built: one that was cut off would be in the way of the clean that it needs.
+-include $(if $(filter-out clean distclean help list,$(GOALS)),$(shell find $(B) $(H) $(O)/vdma -name '*.d' 2>/dev/null))
 
 # To be embedded (embed/README.md) -------------------------------------------
 
@@ -589,9 +618,10 @@ setup: ## install what is missing for all of this
 .PHONY: clean distclean format check-format help
 
 clean: ## remove what was built, but for newlib and libfdt
-	rm -rf $(wildcard $(O)/gcc-* $(O)/clang-* $(O)/logs* $(O)/mutate $(O)/docs) $(O)/.lock $(O)/bench.tsv $(wildcard $(O)/vdma-*) $(H) compile_commands.json
+	rm -rf $(wildcard $(O)/gcc-* $(O)/clang-* $(O)/logs $(O)/logs.lock $(O)/logs.[0-9]* $(O)/mutate $(O)/docs) $(O)/.lock $(O)/bench.tsv $(wildcard $(O)/vdma-*) $(H) compile_commands.json
 distclean: clean ## remove newlib and libfdt as well
-	rm -rf $(DEPS)
+	rm -rf $(DEPS)/newlib $(DEPS)/libfdt
+	rmdir $(DEPS) 2>/dev/null || true
 	rmdir $(O) 2>/dev/null || true
 
 FORMATTED = $(shell find $(FLOORS) embed linker qemu tests -name '*.[ch]')

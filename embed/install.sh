@@ -93,6 +93,7 @@ header()
         }' "$1" >"$2"
 }
 
+umask 022
 embed/uninstall.sh
 rm -rf "$include" "$parts" "$share" # of one that did not come to its end
 mkdir -p "$lib" "$parts" "$share" "$root$prefix/bin"
@@ -175,3 +176,5 @@ for path in "$lib"/libdmakit{,-nolibc,-harness,-cxx,-descriptors,-port}.a "$lib/
     "$include" "$root$prefix/bin/dmakit-run" "$share"; do
     relative "$path" "$share"
 done >"$share/installed"
+# For everybody to read: what is copied may have come by somebody's umask.
+chmod -R u+rwX,go+rX "$include" "$parts" "$share"

@@ -201,8 +201,12 @@ check "with CMake" ended 0
 run make -s O="$BUILD" install PREFIX="/opt/my kit" DESTDIR="$work/else" LIBDIR=lib64
 touch "$at/include/dmakit/kernel/old.h" "$at/lib64/libdmakit-old.a" "$at/lib64/other.a"
 echo ../../lib64/libdmakit-old.a >>"$at/share/dmakit/installed"
+umask 077
 run make -s O="$BUILD" install PREFIX="/opt/my kit" DESTDIR="$work/else"
+umask 022
 check "it installs over an older one" ended 0
+run find "$at/include" "$at/lib" "$at/share" "$at/bin" ! -type l ! -perm -o=r -o -type d ! -perm -o=x
+check "for everybody to read, whatever the umask" test ! -s "$out"
 diff <({ cd "$home" && find . ! -type d && echo ./lib64/other.a; } | sort) <(cd "$at" && find . ! -type d | sort) >"$out"
 check "and nothing of that is left" test ! -s "$out"
 run make -s uninstall PREFIX="/opt/my kit" DESTDIR="$work/else"

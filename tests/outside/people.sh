@@ -21,6 +21,11 @@ in_tree()
     run make -s --no-print-directory O="$BUILD" "$@"
 }
 
+is_printed()
+{
+    ended 0 && [ "$(<"$out")" = "$1" ]
+}
+
 # Names and words --------------------------------------------------------------
 
 nasty="$work/it's \"a\" \$HOME \$(touch x) \`touch x\`; a,b #%"$'\n'"line"
@@ -56,7 +61,38 @@ for folder in 'a b' '$(touch x)' "it's" 'a;b' 'a%b'; do
     run make -s --no-print-directory O="$folder" list
     check "O=$folder is refused" eval 'ended 2 && said "make takes only letters, digits"'
 done
+for folder in . .. "$top" / "${top%/*}" tests tests/host docs/; do
+    run make -s --no-print-directory O="$folder" -n clean
+    check "O=$folder, which is not a build's alone, is refused" eval 'ended 2 && said "a folder of its own, please"'
+done
+run make -s --no-print-directory O= DEPS= LIBFDT= HOST_CC= -n distclean build/host/outside/edit_tree
+check "no folder is the one that is meant without saying" eval 'ended 0 && said "^rm -rf .* build/host" &&
+    said "^rm -rf build/deps/newlib build/deps/libfdt$" && said "^gcc .* -isystem build/deps/libfdt/include " && ! said "[ =]/(host|deps|libfdt)"'
 check "nothing of all that has run" [ ! -e x ]
+
+# What is mistyped, or belongs to another goal, is not left aside: all tests would run, or
+# another device. (-n: were it taken, nothing would run.)
+for typed in t=page DEVCE=nvme MACHNE=gicv3 "it's\$(touch x)=1" list=prp; do
+    in_tree -n run "$typed"
+    check "no variable is called ${typed%%=*}" eval 'ended 2 && said "no variable is called"'
+done
+for typed in DEBUG=no LLVM=-14 TRACE=off CHECK=yes; do
+    in_tree -n all "$typed"
+    check "$typed is neither on nor off" eval 'ended 2 && said "1 turns it on, 0 or nothing off"'
+done
+for typed in 'test IMAGE=page' 'list MACHINE=gicv3' 'run T=page' 'run IMAGE=page FILE=x' 'debug IMAGE=page WAY=cursor'; do
+    # shellcheck disable=SC2086 # goal and variables
+    in_tree -n $typed
+    check "$typed: the variable is another's" eval 'ended 2 && said "= is of"'
+done
+in_tree -n LLVM=0 DEBUG=0 TRACE=0 V=0 "$BUILD/gcc-release-notrace/libdmakit-nolibc.a"
+check "0 turns off as nothing does" eval 'ended 0 && said DMAKIT_TRACE=0 && ! said "(clang|-DDEBUG)"'
+in_tree list T=page@max LDFLAGS= WARNINGS=-w AM_UPDATE_INFO_DIR=no
+check "what the makefile has of its own may be given" is_printed page@max
+MAKELEVEL=1 in_tree list T=page@max BOARD=mine
+check "another project's make may hand down its variables" is_printed page@max
+MACHINE=gicv3 DEBUG=1 in_tree list T=page@max
+check "and the environment what another goal wants" is_printed page@max
 
 # Disks ------------------------------------------------------------------------
 
@@ -245,3 +281,7 @@ check "it builds inside" eval 'ended 0 && [ -e "$work/a tree/build" ]'
 mkdir -p "$work/a tree/build/logs" "$work/deps"
 run make -s -C "$work/a tree" distclean DEPS="$work/deps"
 check "distclean leaves nothing" eval 'ended 0 && find "$work/a tree" | sort | cmp - "$work/before"'
+mkdir -p "$work/lent/newlib" "$work/lent/libfdt" "$work/lent/mine" "$work/ours/logs" "$work/ours/logs.2" "$work/ours/logs-mine"
+run make -s -C "$work/a tree" O="$work/ours" DEPS="$work/lent" distclean
+check "distclean removes from the folders that it is lent what it put there" eval \
+    'ended 0 && [ "$(ls "$work/lent" "$work/ours" | sort | xargs)" = "$(echo "$work/lent:" "$work/ours:" logs-mine mine | xargs -n 1 | sort | xargs)" ]'
