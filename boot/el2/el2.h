@@ -17,10 +17,9 @@
 
 /* EL1's registers while EL2 runs; el2_vectors.S knows the layout. */
 struct el2_frame {
-    uint64_t x[31];
+    uint64_t x[32]; /* the last one is XZR: 0 at first, and nowhere afterwards */
     uint64_t elr;
     uint64_t spsr;
-    uint64_t unused; /* SP stays a multiple of 16 */
 };
 
 /* It was at EL0. */
@@ -28,16 +27,6 @@ static inline bool el2_is_user(const struct el2_frame *frame)
 {
     return (frame->spsr & 0xc) == 0; /* PSTATE.M, of which these are the level */
 }
-
-/* An access of EL1 or EL0 that stage 2 has refused; by whom is in the frame. */
-struct el2_access {
-    uint64_t address; /* physical: stage 2 maps addresses to themselves */
-    uint64_t value;   /* to be stored, or to be filled in */
-    uint64_t virt;    /* the address, as the program has it */
-    unsigned size;    /* bytes: 1, 2, 4, 8; the address is a multiple of it */
-    bool write;
-    const struct el2_frame *frame;
-};
 
 /*
  * One of which the syndrome does not say what it was: of several registers, of SIMD ones, atomic,
@@ -70,8 +59,14 @@ enum el2_end {
 
 /* Once, before EL1 has run; stage 2 is on when it returns. */
 void el2_main(void);
-/* A refused access of one register to one place. */
-enum el2_end el2_access(struct el2_access *access);
+/*
+ * An access of EL1 or EL0 that stage 2 has refused, of one register to one place; by whom is in the
+ * frame. The address is physical, for stage 2 maps addresses to themselves, and a multiple of the
+ * size: 1, 2, 4 or 8 bytes. *value is the register: to be stored, or, when it has been done, what
+ * was loaded, with no bits beyond the size.
+ */
+enum el2_end el2_access(const struct el2_frame *frame, uint64_t address, unsigned size, bool write,
+                        uint64_t *value);
 /* One of the others: never EL2_DONE. */
 enum el2_end el2_other(const struct el2_other *other);
 /* While el2_trap_maintenance is on: an instruction of cache maintenance, which does nothing else.
@@ -109,6 +104,8 @@ bool el2_store(uint64_t address, unsigned size, uint64_t value);
  * memory of a type whose bytes may be in a cache only: write-back. False: nowhere.
  */
 bool el2_translate(uint64_t virt, bool user, uint64_t *address, bool *cached);
+/* The address of the refused access, as the program has it. */
+uint64_t el2_virtual_address(void);
 /* The stack pointer that EL1 or EL0 had. */
 uint64_t el2_stack_pointer(const struct el2_frame *frame);
 
@@ -141,7 +138,14 @@ void el2_trap_wait(bool on);
 void el2_trap_maintenance(bool on);
 
 /* Ticks of the physical counter. */
-uint64_t el2_now(void);
+static inline uint64_t el2_now(void)
+{
+    uint64_t ticks;
+
+    __asm__ volatile("isb\n\tmrs %0, cntpct_el0" : "=r"(ticks));
+    return ticks;
+}
+
 /* Call el2_timer then; UINT64_MAX: never. */
 void el2_set_timer(uint64_t tick);
 

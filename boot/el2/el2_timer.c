@@ -30,12 +30,6 @@ static volatile void *at(uint64_t base)
     return (volatile void *)base;
 }
 
-uint64_t el2_now(void)
-{
-    __asm__ volatile("isb");
-    return el2_read("cntpct_el0");
-}
-
 /*
  * EL1's own initialisation of the controller puts every line into group 1 and disables it, so this
  * is done whenever the timer is set.

@@ -23,7 +23,10 @@
 #define ISS_SIZE(esr) ((esr) >> 22 & 3)
 #define ISS_VALID     (1ull << 24)
 #define IL            (1ull << 25)
-#define EXTERNAL      0x10ull /* fault status: synchronous external abort */
+/* A data abort with a valid syndrome, of no walk: one test for all of it. */
+#define PLAIN_MASK (0x3full << 26 | ISS_VALID | ISS_WALK)
+#define PLAIN      ((uint64_t)CLASS_DATA_LOWER << 26 | ISS_VALID)
+#define EXTERNAL   0x10ull /* fault status: synchronous external abort */
 
 /* MSR ICC_SGI1R_EL1, Xt (S3_0_C12_C11_5) as a trapped access, without Rt. */
 #define SYSREG_MASK (3ull << 20 | 7ull << 17 | 7ull << 14 | 15ull << 10 | 15ull << 1 | 1)
@@ -48,18 +51,6 @@
 /* By el2_vectors.S. */
 void el2_sync(struct el2_frame *frame);
 
-static uint64_t get(const struct el2_frame *frame, unsigned number)
-{
-    return number == 31 ? 0 : frame->x[number];
-}
-
-static void set(struct el2_frame *frame, unsigned number, uint64_t value)
-{
-    if (number != 31) {
-        frame->x[number] = value;
-    }
-}
-
 /* As if nothing had answered at the address: an external abort, at EL1 (Arm ARM,
  * AArch64.TakeException). */
 static void refuse(struct el2_frame *frame, uint64_t esr)
@@ -79,12 +70,12 @@ static void refuse(struct el2_frame *frame, uint64_t esr)
     frame->spsr = MODE_MASKED;
 }
 
-static uint64_t loaded(uint64_t esr, uint64_t value)
+/* What was loaded, as a signed number. */
+static uint64_t extended(uint64_t esr, uint64_t value)
 {
     const unsigned beyond = 64 - (8u << ISS_SIZE(esr)); /* bits that were not accessed */
 
-    value <<= beyond;
-    value = (esr & ISS_SIGNED) != 0 ? (uint64_t)((int64_t)value >> beyond) : value >> beyond;
+    value = (uint64_t)((int64_t)(value << beyond) >> beyond);
     return (esr & ISS_64) != 0 ? value : (uint32_t)value;
 }
 
@@ -103,9 +94,14 @@ static uint64_t fault_address(uint64_t virt)
     return (el2_read("hpfar_el2") & ~0xfull) << 8 | (virt & 0xfff);
 }
 
+uint64_t el2_virtual_address(void)
+{
+    return el2_read("far_el2");
+}
+
 static void other(struct el2_frame *frame, uint64_t esr)
 {
-    const uint64_t virt = el2_read("far_el2");
+    const uint64_t virt = el2_virtual_address();
     const struct el2_other other = {
         .frame = frame,
         .address = fault_address(virt),
@@ -119,36 +115,29 @@ static void other(struct el2_frame *frame, uint64_t esr)
     end(frame, esr, el2_other(&other));
 }
 
-static void data_abort(struct el2_frame *frame, uint64_t esr)
+/*
+ * Most are of one register, and the syndrome says of which: without that nobody knows. An access
+ * that begins before a page and ends in it comes as one at its start: that it is unaligned cannot
+ * be seen, but it is then not one a driver makes.
+ */
+static __attribute__((noinline)) void plain_access(struct el2_frame *frame, uint64_t esr)
 {
-    const uint64_t virt = el2_read("far_el2");
-    struct el2_access access = {
-        .address = fault_address(virt),
-        .value = (esr & ISS_WRITE) != 0 ? get(frame, ISS_REG(esr)) : 0,
-        .virt = virt,
-        .size = 1u << ISS_SIZE(esr),
-        .write = (esr & ISS_WRITE) != 0,
-        .frame = frame,
-    };
+    const uint64_t address = fault_address(el2_virtual_address());
+    const unsigned size = 1u << ISS_SIZE(esr);
+    uint64_t *const value = &frame->x[ISS_REG(esr)];
     enum el2_end what;
 
-    /*
-     * Without a valid syndrome nobody says which register is meant. An access that begins before
-     * a page and ends in it comes as one at its start: that it is unaligned cannot be seen, but it
-     * is then not one a driver makes.
-     */
-    if ((esr & ISS_VALID) == 0 || (esr & ISS_WALK) != 0 ||
-        (access.address & (access.size - 1)) != 0) {
+    if ((address & (size - 1)) != 0) {
         other(frame, esr);
         return;
     }
-    what = el2_access(&access);
+    what = el2_access(frame, address, size, (esr & ISS_WRITE) != 0, value);
     if (what != EL2_DONE) {
         end(frame, esr, what);
         return;
     }
-    if (!access.write) {
-        set(frame, ISS_REG(esr), loaded(esr, access.value));
+    if ((esr & ISS_SIGNED) != 0) {
+        *value = extended(esr, *value);
     }
     frame->elr += 4;
 }
@@ -184,7 +173,7 @@ void el2_trap_maintenance(bool on)
 static bool sysreg(struct el2_frame *frame, uint64_t esr)
 {
     const uint64_t what = esr & SYSREG_MASK;
-    const uint64_t value = get(frame, SYSREG_REG(esr));
+    const uint64_t value = frame->x[SYSREG_REG(esr)];
     const struct el2_maintenance maintenance = {.frame = frame,
                                                 .virt = value,
                                                 .clean = what != SYSREG_IVAC,
@@ -219,6 +208,9 @@ static __attribute__((noinline)) void call(struct el2_frame *frame)
 static __attribute__((noinline)) void seldom(struct el2_frame *frame, uint64_t esr)
 {
     switch (CLASS(esr)) {
+    case CLASS_DATA_LOWER:
+        other(frame, esr);
+        return;
     case CLASS_FETCH_LOWER:
         fetch_abort(frame, esr);
         return;
@@ -249,10 +241,10 @@ void el2_sync(struct el2_frame *frame)
 {
     const uint64_t esr = el2_read("esr_el2");
 
-    if (CLASS(esr) == CLASS_DATA_LOWER) {
-        data_abort(frame, esr);
-    } else if (CLASS(esr) == CLASS_HVC) {
+    if (CLASS(esr) == CLASS_HVC) {
         call(frame);
+    } else if ((esr & PLAIN_MASK) == PLAIN) {
+        plain_access(frame, esr);
     } else {
         seldom(frame, esr);
     }

@@ -4,7 +4,7 @@
  * kernel up yet, and then by every trap.
  */
 #define FRAME_SIZE 272   /* struct el2_frame */
-#define FRAME_ELR  248
+#define FRAME_ELR  256
 #define STACK_SIZE 16384
 
     .section .text.entry, "ax"
@@ -35,10 +35,11 @@ early_monitor:
 
 /*
  * el2_load and el2_store: the only accesses that may end in an abort here; own_sync knows them by
- * where they are.
+ * where they are. Such an abort leaves FAR_EL2 as it was: of the trap that all this is about.
  */
     .global el2_load
 el2_load:
+    mrs     x4, far_el2
     by_size 4f, 2f, 1f
 tried:
     ldr     x3, [x0]
@@ -55,6 +56,7 @@ loaded:
 
     .global el2_store
 el2_store:
+    mrs     x4, far_el2
     by_size 4f, 2f, 1f
     str     x2, [x0]
     b       stored
@@ -69,6 +71,7 @@ stored:
     ret
 tried_end:
 not_there:
+    msr     far_el2, x4
     mov     w0, #0
     ret
 
@@ -89,18 +92,18 @@ not_there:
     stp     x24, x25, [sp, #192]
     stp     x26, x27, [sp, #208]
     stp     x28, x29, [sp, #224]
+    stp     x30, xzr, [sp, #240]
     mrs     x0, elr_el2
     mrs     x1, spsr_el2
-    stp     x30, x0, [sp, #240]
-    str     x1, [sp, #FRAME_ELR + 8]
+    stp     x0, x1, [sp, #FRAME_ELR]
     mov     x0, sp
 .endm
 
 leave:
-    ldr     x1, [sp, #FRAME_ELR + 8]
-    ldp     x30, x0, [sp, #240]
-    msr     spsr_el2, x1
+    ldp     x0, x1, [sp, #FRAME_ELR]
+    ldr     x30, [sp, #240]
     msr     elr_el2, x0
+    msr     spsr_el2, x1
     ldp     x2, x3, [sp, #16]
     ldp     x4, x5, [sp, #32]
     ldp     x6, x7, [sp, #48]

@@ -3,10 +3,14 @@
 #include "kernel/exception.h"
 
 #include "kernel/fault.h"
+#include "kernel/init.h"
+#include "kernel/mmu.h"
+#include "kernel/page.h"
 #include "kernel/timer.h"
 #include "tests/harness/harness.h"
 
-#define HOLE ((void *)16) /* in the NULL page: any access faults */
+#define HOLE          ((void *)16) /* in the NULL page: any access faults */
+#define NOTHING_THERE 0x0b800000ul /* between the virtio slots and the platform bus */
 
 extern char __stack_guard[], __stack_bottom[];
 
@@ -19,6 +23,15 @@ static bool decline(struct exception_frame *frame)
     return false;
 }
 
+static char *nothing; /* mapped before any test looks at what is held */
+
+static void map_nothing(void)
+{
+    nothing = (char *)mmu_map_device(paddr(NOTHING_THERE), PAGE_SIZE);
+}
+
+INITIALISER(INIT_CLASS, map_nothing);
+
 static void do_nothing(void *argument)
 {
     (void)argument;
@@ -27,6 +40,11 @@ static void do_nothing(void *argument)
 static void store(void *address)
 {
     __asm__ volatile("str wzr, [%0]" : : "r"(address) : "memory");
+}
+
+static void load(void *address)
+{
+    __asm__ volatile("ldr wzr, [%0]" : : "r"(address) : "memory");
 }
 
 static void undefined_instruction(void *argument)
@@ -83,6 +101,22 @@ TEST(expected_fault_is_recorded)
     EXPECT_EQ(fault.far, (uint64_t)HOLE);
     EXPECT_GE(fault.elr, (uint64_t)store);
     EXPECT_LT(fault.elr, (uint64_t)store + 16);
+}
+
+/* Whoever has looked whether something answers: a monitor beneath the image has done that, too. */
+TEST(where_nothing_answers_the_address_is_the_programs)
+{
+    char *const at = nothing + 24;
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct fault_record fault = {0};
+
+        ASSERT_TRUE(fault_expect(i == 0 ? load : store, at, &fault));
+        EXPECT_EQ(ESR_CLASS(fault.esr), ESR_CLASS_DATA_ABORT);
+        EXPECT_EQ(ESR_ABORT_STATUS(fault.esr), ESR_ABORT_EXTERNAL);
+        EXPECT_EQ(ESR_ABORT_WRITE(fault.esr), i == 1);
+        EXPECT_EQ(fault.far, (uint64_t)at);
+    }
 }
 
 TEST(every_kind_can_be_expected)

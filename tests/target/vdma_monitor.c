@@ -15,6 +15,8 @@
 #define SLOT_SIZE   0x200ull
 #define SLOTS       8
 #define MMIO_MAGIC  0x000
+#define MMIO_OFFER  0x010 /* which half of it: the register behind it */
+#define MMIO_MOST   0x108 /* of the configuration: 32 bits, all of them ones */
 #define MMIO_DEVICE 0x008
 #define MMIO_VENDOR 0x00c
 #define MAGIC       0x74726976u /* "virt" */
@@ -86,6 +88,40 @@ TEST(its_disk_keeps_what_is_written)
     EXPECT_TRUE(virtio_blk_of_vdma() == NULL); /* taken, or not there */
     disk_memory_drop(&in);
     disk_memory_drop(&out);
+}
+
+#define LOADED(instruction, width)                                                                 \
+    ({                                                                                             \
+        uint64_t value_ = 0x5555555555555555;                                                      \
+                                                                                                   \
+        __asm__ volatile(instruction " %" width "0, [%1]" : "+r"(value_) : "r"(at) : "memory");    \
+        value_;                                                                                    \
+    })
+
+/* Each plain load and store, of the device's own register, as if nobody had been in between. */
+TEST(registers_are_loaded_and_stored_as_the_instruction_has_it)
+{
+    volatile char *const slots = mmu_map_device(paddr(VDMA_MONITOR_REGISTERS), SLOT_SIZE);
+    volatile char *const at = slots + MMIO_MOST;
+
+    if (!has_monitor()) {
+        return;
+    }
+    EXPECT_EQ(LOADED("ldrb", "w"), 0xff);
+    EXPECT_EQ(LOADED("ldrh", "w"), 0xffff);
+    EXPECT_EQ(LOADED("ldr", "w"), 0xffffffff);
+    EXPECT_EQ(LOADED("ldrsb", "w"), 0xffffffff);
+    EXPECT_EQ(LOADED("ldrsh", "w"), 0xffffffff);
+    EXPECT_EQ(LOADED("ldrsb", "x"), UINT64_MAX);
+    EXPECT_EQ(LOADED("ldrsh", "x"), UINT64_MAX);
+    EXPECT_EQ(LOADED("ldrsw", "x"), UINT64_MAX);
+    EXPECT_EQ(LOADED("ldr", "x") & UINT32_MAX, UINT32_MAX);
+    __asm__ volatile("str %w1, [%0]" : : "r"(slots + MMIO_OFFER + 4), "r"(1) : "memory");
+    EXPECT_EQ(mmio_read32(slots, MMIO_OFFER) & 1, 1); /* VERSION_1 */
+    /* The zero register takes nothing, and gives zeros. */
+    __asm__ volatile("ldr wzr, [%0]" : : "r"(at) : "memory");
+    __asm__ volatile("str wzr, [%0]" : : "r"(slots + MMIO_OFFER + 4) : "memory");
+    EXPECT_EQ(mmio_read32(slots, MMIO_OFFER) & 1, 0);
 }
 
 struct touch {

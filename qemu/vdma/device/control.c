@@ -135,7 +135,7 @@ static bool check_guard(const struct vdma *device, struct vdma_slot *slot)
 {
     const uint32_t type = slot->request.type;
 
-    return !device->guarded || type < VDMA_SET_LIMITS || type > VDMA_READ_LOG ||
+    return device->guarded == 0 || type < VDMA_SET_LIMITS || type > VDMA_READ_LOG ||
            refuse(slot, R69, type);
 }
 

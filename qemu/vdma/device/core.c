@@ -58,6 +58,10 @@ bool vdma_init(struct vdma *device, const struct vdma_ports *ports, void *contex
     device->ports = ports;
     device->context = context;
     device->told = VDMA_NEVER;
+    device->magic = 0x74726976; /* "virt" */
+    device->version = 2;
+    device->kind = 2; /* block */
+    device->vendor = VDMA_VENDOR;
     name(device, options->id != NULL ? options->id : "vdma");
     device->disk = options->disk;
     device->sectors = options->sectors;
@@ -381,7 +385,7 @@ void vdma_reset_device(struct vdma *device, uint64_t now)
     __builtin_memset(device->set_up, 0, sizeof(device->set_up));
     device->table = 0;
     device->table_entries = 0;
-    device->guarded = false;
+    device->guarded = 0;
     device->driver_features = 0;
     device->feature_select = 0;
     device->driver_select = 0;

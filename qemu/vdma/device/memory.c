@@ -61,7 +61,7 @@ struct vdma_spot vdma_reach(struct vdma *device, bool data, uint64_t address, ui
     if (address + length < address) {
         spot.length = -address;
     }
-    if ((data || device->guarded) && device->table_entries != 0 &&
+    if ((data || device->guarded != 0) && device->table_entries != 0 &&
         !look_up(device, &spot, access)) {
         spot.length = 0;
         return spot;

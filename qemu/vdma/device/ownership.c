@@ -39,7 +39,7 @@ static bool check_piece(const struct vdma *device, struct vdma_slot *slot,
                         const struct vdma_spot *spot)
 {
     /* As the driver names them: behind the guard that is what the table translates. */
-    const uint64_t named = device->guarded ? address : spot->bus;
+    const uint64_t named = device->guarded != 0 ? address : spot->bus;
 
     if (segment->access != VDMA_WRITES) {
         return true;

@@ -8,7 +8,7 @@
  *     vdma_init(&device, &ports, context, &options);
  *
  *     a door with registers                       a door without
- *       vdma_register(&device, &access, now);       vdma_set_features(&device, features);
+ *       vdma_write_register(&device, ...);          vdma_set_features(&device, features);
  *                                                   vdma_queue_start(&device, 0, &setup);
  *                                                   vdma_doorbell(&device, 0, 0);
  *     and after either, and when the time that ports->deadline named has come:
@@ -158,18 +158,18 @@ void vdma_hurry(struct vdma *device, uint64_t now);
 /* What the driver's writing 0 to the status register does. */
 void vdma_reset_device(struct vdma *device, uint64_t now);
 
-/* One access to the registers: 512 bytes as virtio-mmio has them. */
-struct vdma_access {
-    uint32_t offset;
-    uint8_t size; /* bytes */
-    bool write;
-    uint64_t value; /* in for a write, out for a read */
-    uint64_t pc;    /* 0: not known */
-    bool queues;    /* it came by the queues' page */
-};
+/*
+ * One access to the registers, 512 bytes as virtio-mmio has them. `offset`: from their first byte,
+ * plus VDMA_BY_QUEUE_PAGE where it came by the queues' page; size: bytes; pc: 0: not known.
+ */
+#define VDMA_BY_QUEUE_PAGE 0x1000u
 
-/* False: refused and in the log; a read has value 0, a write had no effect. */
-bool vdma_register(struct vdma *device, struct vdma_access *access, uint64_t now);
+/* What is read, no bits beyond its size. Refused ones are in the log, and read as 0. */
+uint64_t vdma_read_register(struct vdma *device, uint32_t offset, unsigned size, uint64_t pc,
+                            uint64_t now);
+/* False: refused, in the log, and without effect. */
+bool vdma_write_register(struct vdma *device, uint32_t offset, unsigned size, uint64_t value,
+                         uint64_t pc, uint64_t now);
 
 /*
  * For a door without registers -------------------------------------------------

@@ -126,9 +126,9 @@ struct vdma {
     const struct vdma_ports *ports;
     void *context;
     uint64_t now;
-    uint32_t requests;
-    uint64_t told; /* the deadline port's last value */
     uint64_t access_pc;
+    uint64_t told; /* the deadline port's last value */
+    uint32_t requests;
 
     char id[20]; /* filled up with zeros, not ended by one */
     uint8_t *disk;
@@ -138,10 +138,11 @@ struct vdma {
     uint64_t hold; /* the door's */
     uint64_t table;
     uint32_t table_entries;
-    bool guarded; /* until a reset */
+    uint32_t guarded; /* 1: until a reset */
     uint64_t queue_page;
 
-    /* Registers. */
+    /* Registers; what they show is of 32 bits. */
+    uint32_t magic, version, kind, vendor;
     uint64_t offered, features, driver_features;
     uint32_t feature_select, driver_select, queue_select;
     uint32_t status, causes, generation;
@@ -219,7 +220,7 @@ static inline bool vdma_overlap(uint64_t a, uint64_t a_length, uint64_t b, uint6
 /* Do the device's addresses of data mean something else than those of everything else? */
 static inline bool vdma_has_two_kinds(const struct vdma *device)
 {
-    return device->table_entries != 0 && !device->guarded;
+    return device->table_entries != 0 && device->guarded == 0;
 }
 
 /* check.c: the only way to refuse. Always false; the first rule broken stays. -- */

@@ -94,10 +94,9 @@ static void work(void)
 /* --- Registers -------------------------------------------------------------------------------- */
 
 /* What is QEMU's goes on as if nothing were in between; where nothing answers, nothing does. */
-bool monitor_pass_on(struct el2_access *access)
+bool monitor_pass_on(uint64_t address, unsigned size, bool write, uint64_t *value)
 {
-    return access->write ? el2_store(access->address, access->size, access->value)
-                         : el2_load(access->address, access->size, &access->value);
+    return write ? el2_store(address, size, *value) : el2_load(address, size, value);
 }
 
 static bool is_register(uint64_t address)
@@ -156,45 +155,51 @@ void el2_stepped(void)
     }
 }
 
-static inline void access_own(struct el2_access *access, uint64_t offset, bool queues)
+/* Of the device's own registers. What is refused is in its log. */
+static __attribute__((noinline)) enum el2_end write_own(const struct el2_frame *frame,
+                                                        uint32_t offset, unsigned size,
+                                                        uint64_t value)
 {
-    struct vdma_access there = {
-        .offset = (uint32_t)offset,
-        .size = (uint8_t)access->size,
-        .write = access->write,
-        .value = access->value,
-        .pc = access->frame->elr,
-        .queues = queues,
-    };
-    uint64_t now;
-
-    if (access->write) {
-        monitor_watch_register(access, (uint32_t)offset);
-    }
-    /* Refused ones are in the log, and answer 0. */
-    now = el2_now();
-    vdma_register(&device, &there, now);
-    access->value = there.value;
-    /* A read starts nothing. But what is due is done at every trap: EL1 can disable the timer. */
-    if (access->write || now >= device.told) {
-        work();
-    }
+    monitor_watch_register(frame, offset, value);
+    vdma_write_register(&device, offset, size, value, frame->elr, el2_now());
+    work();
+    return EL2_DONE;
 }
 
-enum el2_end el2_access(struct el2_access *access)
+static __attribute__((noinline)) enum el2_end read_own(const struct el2_frame *frame,
+                                                       uint32_t offset, unsigned size,
+                                                       uint64_t *value)
 {
-    const bool queues = access->address - VDMA_MONITOR_QUEUES < PAGE;
-    const uint64_t offset =
-        access->address - (queues ? VDMA_MONITOR_QUEUES : VDMA_MONITOR_REGISTERS);
+    const uint64_t now = el2_now();
 
-    if (queues || offset < SLOT_SIZE) {
-        access_own(access, offset, queues);
-        return EL2_DONE;
+    *value = vdma_read_register(&device, offset, size, frame->elr, now);
+    /* It starts nothing. But what is due is done at every trap: EL1 can disable the timer. */
+    if (now >= device.told) {
+        work();
     }
-    if (is_register(access->address)) {
-        return monitor_pass_on(access) ? EL2_DONE : EL2_ABORTS;
+    return EL2_DONE;
+}
+
+static inline enum el2_end access_own(const struct el2_frame *frame, uint32_t offset, unsigned size,
+                                      bool write, uint64_t *value)
+{
+    return write ? write_own(frame, offset, size, *value) : read_own(frame, offset, size, value);
+}
+
+enum el2_end el2_access(const struct el2_frame *frame, uint64_t address, unsigned size, bool write,
+                        uint64_t *value)
+{
+    if (address - VDMA_MONITOR_REGISTERS < SLOT_SIZE) {
+        return access_own(frame, (uint32_t)(address - VDMA_MONITOR_REGISTERS), size, write, value);
     }
-    return is_own(access->address) ? EL2_ABORTS : monitor_watch_access(access);
+    if (address - VDMA_MONITOR_QUEUES < PAGE) {
+        return access_own(frame, (uint32_t)(address - VDMA_MONITOR_QUEUES) + VDMA_BY_QUEUE_PAGE,
+                          size, write, value);
+    }
+    if (is_register(address)) {
+        return monitor_pass_on(address, size, write, value) ? EL2_DONE : EL2_ABORTS;
+    }
+    return is_own(address) ? EL2_ABORTS : monitor_watch_access(frame, address, size, write, value);
 }
 
 /* Who waits has seen all that he wanted to do meanwhile: what only we have held back is due. */

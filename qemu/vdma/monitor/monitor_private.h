@@ -6,9 +6,11 @@
 #include "boot/el2/el2.h"
 #include "qemu/vdma/device/vdma.h"
 
-/* monitor.c: an access of EL1's to memory or to a register that is none of ours, as if nothing
- * were in between. False: nothing answered. */
-bool monitor_pass_on(struct el2_access *access);
+/*
+ * monitor.c: an access of EL1's to memory or to a register that is none of ours, as if nothing were
+ * in between. False: nothing answered. As el2_access is given it (boot/el2/el2.h).
+ */
+bool monitor_pass_on(uint64_t address, unsigned size, bool write, uint64_t *value);
 
 /*
  * monitor_options.c: what was said on QEMU's command line, `-fw_cfg name=opt/dmakit/NAME,
@@ -32,9 +34,10 @@ bool monitor_forget_coherence(void);
  */
 void monitor_watch_begin(struct vdma_ports *ports, struct vdma_options *options);
 /* A write to a register of the device's, before it has any effect. */
-void monitor_watch_register(const struct el2_access *access, uint32_t offset);
+void monitor_watch_register(const struct el2_frame *frame, uint32_t offset, uint64_t value);
 /* Accesses to memory, which only watching can refuse. */
-enum el2_end monitor_watch_access(struct el2_access *access);
+enum el2_end monitor_watch_access(const struct el2_frame *frame, uint64_t address, unsigned size,
+                                  bool write, uint64_t *value);
 enum el2_end monitor_watch_other(const struct el2_other *other);
 void monitor_watch_stepped(void);
 bool monitor_watch_call(struct el2_frame *frame);

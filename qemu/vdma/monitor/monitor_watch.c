@@ -205,7 +205,7 @@ static void begin_coherence(void)
     }
 }
 
-void monitor_watch_register(const struct el2_access *access, uint32_t offset)
+void monitor_watch_register(const struct el2_frame *frame, uint32_t offset, uint64_t value)
 {
     static uint64_t used_ring; /* of the queue that is being set up */
 
@@ -217,17 +217,17 @@ void monitor_watch_register(const struct el2_access *access, uint32_t offset)
         begin_coherence();
         break;
     case USED_LOW:
-        used_ring = (used_ring & ~UINT32_MAX_64) | (access->value & UINT32_MAX_64);
+        used_ring = (used_ring & ~UINT32_MAX_64) | (value & UINT32_MAX_64);
         break;
     case USED_HIGH:
-        used_ring = (used_ring & UINT32_MAX_64) | access->value << 32;
+        used_ring = (used_ring & UINT32_MAX_64) | value << 32;
         break;
     case QUEUE_READY:
         watch_lines_polled(&watch, used_ring);
         break;
     case DOORBELL:
-        frame_of_access = access->frame;
-        user_access = el2_is_user(access->frame);
+        frame_of_access = frame;
+        user_access = el2_is_user(frame);
         watch_doorbell(&watch);
         break;
     default:
@@ -274,33 +274,30 @@ void monitor_watch_begin(struct vdma_ports *ports, struct vdma_options *options)
 
 /* --- Accesses --------------------------------------------------------------------------------- */
 
-enum el2_end monitor_watch_access(struct el2_access *access)
+enum el2_end monitor_watch_access(const struct el2_frame *frame, uint64_t address, unsigned size,
+                                  bool write, uint64_t *value)
 {
     struct watch_access judged = {
-        .memory = access->address,
-        .virt = access->virt,
-        .pc = access->frame->elr,
-        .bytes = access->size,
-        .reads = !access->write,
-        .writes = access->write,
-        .user = el2_is_user(access->frame),
+        .memory = address,
+        .virt = el2_virtual_address(),
+        .pc = frame->elr,
+        .bytes = size,
+        .reads = !write,
+        .writes = write,
+        .user = el2_is_user(frame),
     };
-    const uint64_t address = access->address;
     const uint8_t *instead;
     uint64_t translated;
-    bool done;
 
-    frame_of_access = access->frame;
-    user_access = el2_is_user(access->frame);
-    el2_translate(access->virt, user_access, &translated, &judged.cached);
+    frame_of_access = frame;
+    user_access = judged.user;
+    el2_translate(judged.virt, user_access, &translated, &judged.cached);
     watch_access(&watch, &judged);
     instead = watch_lines_access(&watch, &judged);
     if (instead != NULL) {
-        access->address = (uint64_t)instead;
+        address = (uint64_t)instead;
     }
-    done = monitor_pass_on(access);
-    access->address = address;
-    return done ? EL2_DONE : EL2_ABORTS;
+    return monitor_pass_on(address, size, write, value) ? EL2_DONE : EL2_ABORTS;
 }
 
 /* Of an access that is made again: what it does to memory in one page. */

@@ -110,24 +110,21 @@ static const struct vdma_ports ports = {.translate = translate,
 
 static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsigned width)
 {
-    struct vdma_access access = {.offset = (uint32_t)offset, .size = (uint8_t)width};
+    const uint64_t value =
+        vdma_read_register(plugged->core, (uint32_t)offset, width, 0, plugged->now);
 
     (void)self;
-    vdma_register(plugged->core, &access, plugged->now);
     if (!plugged->waits) {
         vdma_sim_work(plugged);
     }
-    return access.value;
+    return value;
 }
 
 static void write_register(struct sim_registers *self, uint64_t offset, uint64_t value,
                            unsigned width)
 {
-    struct vdma_access access = {
-        .offset = (uint32_t)offset, .size = (uint8_t)width, .write = true, .value = value};
-
     (void)self;
-    vdma_register(plugged->core, &access, plugged->now);
+    vdma_write_register(plugged->core, (uint32_t)offset, width, value, 0, plugged->now);
     if (!plugged->waits) {
         vdma_sim_work(plugged);
     }

@@ -190,18 +190,12 @@ void door_power(struct door *door, const struct vdma_options *options)
 
 uint64_t door_read(struct door *door, uint32_t offset, unsigned size)
 {
-    struct vdma_access access = {.offset = offset, .size = (uint8_t)size, .pc = door->pc};
-
-    vdma_register(door->device, &access, door->now);
-    return access.value;
+    return vdma_read_register(door->device, offset, size, door->pc, door->now);
 }
 
 bool door_write(struct door *door, uint32_t offset, uint32_t value)
 {
-    struct vdma_access access = {
-        .offset = offset, .size = 4, .write = true, .value = value, .pc = door->pc};
-
-    return vdma_register(door->device, &access, door->now);
+    return vdma_write_register(door->device, offset, 4, value, door->pc, door->now);
 }
 
 static void forget_ring(struct door *door)

@@ -16,18 +16,12 @@
 
 static uint64_t queue_read(struct door *door, uint32_t offset)
 {
-    struct vdma_access access = {.offset = offset, .size = 4, .queues = true};
-
-    vdma_register(door->device, &access, door->now);
-    return access.value;
+    return vdma_read_register(door->device, VDMA_BY_QUEUE_PAGE + offset, 4, 0, door->now);
 }
 
 static bool queue_write(struct door *door, uint32_t offset, uint64_t value)
 {
-    struct vdma_access access = {
-        .offset = offset, .size = 4, .write = true, .value = value, .queues = true};
-
-    return vdma_register(door->device, &access, door->now);
+    return vdma_write_register(door->device, VDMA_BY_QUEUE_PAGE + offset, 4, value, 0, door->now);
 }
 
 /* Rights of the page that an address of RAM lies in; 0: none. */

@@ -147,24 +147,20 @@ static void half(uint64_t *word, bool high, uint64_t value)
     *word = high ? (*word & 0xffffffff) | value << 32 : (*word & ~0xffffffffull) | value;
 }
 
-void describe_register(struct guest *guest, const struct vdma_access *access, bool ready)
+void describe_register(struct guest *guest, uint32_t offset, uint32_t value, bool ready)
 {
-    const uint64_t value = (uint32_t)access->value;
-    const bool high = (access->offset & 4) != 0;
+    const bool high = (offset & 4) != 0;
 
-    if (!access->write || access->size != 4) {
-        return;
-    }
-    if (access->offset == 0x030) {
-        guest->queue = (uint32_t)value;
+    if (offset == 0x030) {
+        guest->queue = value;
     }
     /* There is one queue, and it keeps what it has while it is ready. */
     if (ready || guest->queue != 0) {
         return;
     }
-    switch (access->offset) {
+    switch (offset) {
     case 0x038:
-        guest->size = value > 64 ? 0 : (uint32_t)value;
+        guest->size = value > 64 ? 0 : value;
         break;
     case 0x080:
     case 0x084:

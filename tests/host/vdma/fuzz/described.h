@@ -38,6 +38,6 @@ struct guest {
 /* Everything that the rings describe now is added. */
 void describe(struct guest *guest);
 /* A register is about to be written; `ready`: queue 0 is in use. */
-void describe_register(struct guest *guest, const struct vdma_access *access, bool ready);
+void describe_register(struct guest *guest, uint32_t offset, uint32_t value, bool ready);
 
 #endif

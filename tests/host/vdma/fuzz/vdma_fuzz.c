@@ -152,13 +152,15 @@ static void step(void)
 
 static void access_register(uint32_t offset, unsigned size, bool write, uint64_t value)
 {
-    struct vdma_access access = {
-        .offset = offset, .size = (uint8_t)size, .write = write, .value = value};
-    struct vdma_access ready = {.offset = 0x044, .size = 4};
+    const bool ready = vdma_read_register(&device, 0x044, 4, 0, guest.now) != 0;
 
-    vdma_register(&device, &ready, guest.now);
-    describe_register(&guest, &access, ready.value != 0);
-    if (vdma_register(&device, &access, guest.now) && write && offset == 0x070 && value == 0) {
+    if (!write) {
+        value = vdma_read_register(&device, offset, size, 0, guest.now);
+    } else if (size == 4) {
+        describe_register(&guest, offset, (uint32_t)value, ready);
+    }
+    if (write && vdma_write_register(&device, offset, size, value, 0, guest.now) &&
+        offset == 0x070 && value == 0) {
         if (guest.owners != 0) {
             wrong("memory is owned after a reset");
         }
@@ -166,7 +168,7 @@ static void access_register(uint32_t offset, unsigned size, bool write, uint64_t
             memset(guest.described, 0, sizeof(guest.described));
         }
     }
-    guest.hash = guest.hash * 31 + access.value;
+    guest.hash = guest.hash * 31 + value;
 }
 
 static void write_register(uint32_t offset, uint64_t value)
