@@ -101,7 +101,7 @@ struct irq_sharer {
 /*
  * The same with others on the line: all handlers are called, and IRQ_NOTHING counts when
  * all of them say so. A handler may unshare itself, and no other one. KERN_NO_SPACE: it has a
- * handler that does not share.
+ * handler that does not share; KERN_FAILURE: the sharer is on a line already.
  */
 kern_return_t irq_share(unsigned intid, struct irq_sharer *sharer);
 kern_return_t irq_unshare(unsigned intid, struct irq_sharer *sharer);

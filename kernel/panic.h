@@ -16,7 +16,8 @@ __attribute__((noreturn)) void panic(const char *format, ...) __attribute__((for
 /*
  * What a floor above wants to be seen after any panic, such as a ring of requests.
  * print runs with everything masked, on whatever stack is left, and may use kprintf
- * only; it must not wait, and must bound what it prints. The latest added is first.
+ * only; it must not wait, and must bound what it prints. The latest added is first. One that
+ * has been added already: no effect.
  */
 struct panic_report {
     void (*print)(void *context);

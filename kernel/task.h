@@ -38,7 +38,10 @@ bool task_is_alive(const struct task *task);
 /* The address space; NULL for a NULL or dead task. Not retained. */
 struct vm_map *task_map(struct task *task);
 
-/* Called with the task once, before its ranges go. The structure is the caller's. */
+/*
+ * Called with the task once, before its ranges go; it may retain the task. The structure is the
+ * caller's.
+ */
 struct task_watch {
     void (*died)(struct task *task, void *context);
     void *context;

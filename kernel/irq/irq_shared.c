@@ -47,6 +47,19 @@ static void open_or_close(const struct irq_sharer *first)
     irq_enable(first->intid);
 }
 
+/* Linked twice, a list would be a ring, and whoever is behind it out of it. */
+static bool is_on_a_line(const struct irq_sharer *sharer)
+{
+    for (const struct irq_sharer *first = lines; first != NULL; first = first->next_line) {
+        for (const struct irq_sharer *at = first; at != NULL; at = at->next) {
+            if (at == sharer) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 kern_return_t irq_share(unsigned intid, struct irq_sharer *sharer)
 {
     kern_return_t result = KERN_SUCCESS;
@@ -58,6 +71,10 @@ kern_return_t irq_share(unsigned intid, struct irq_sharer *sharer)
     const lock_state_t state = lock_take_again(&shared_lock);
     struct irq_sharer **link = find_line(intid);
 
+    if (is_on_a_line(sharer)) {
+        lock_release(&shared_lock, state);
+        return KERN_FAILURE;
+    }
     sharer->intid = intid;
     sharer->next = NULL;
     sharer->next_line = NULL;

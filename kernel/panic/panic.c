@@ -18,6 +18,12 @@ static struct panic_report *reports;
 
 void panic_add_report(struct panic_report *report)
 {
+    /* Linked twice, the list would have no end, and neither would a panic. */
+    for (const struct panic_report *at = reports; at != NULL; at = at->next) {
+        if (at == report) {
+            return;
+        }
+    }
     report->next = reports;
     reports = report;
 }

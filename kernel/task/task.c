@@ -76,18 +76,20 @@ kern_return_t task_create_child(struct task *parent, struct task **out)
 
 void task_terminate(struct task *task)
 {
-    struct vm_map *map = task->map;
     struct task_watch *watch;
+    struct vm_map *map;
 
     /* Its map is the one that all of this runs in. */
     KERNEL_CHECK(task != kernel_task);
-    if (map == NULL) {
-        return;
-    }
     /* Each is off the list before it is called: it may free itself, or take others off. */
     while ((watch = task->watches) != NULL) {
         task_watch_remove(watch);
         watch->died(task, watch->context);
+    }
+    /* After them: one of those who are told may have ended it, too. */
+    map = task->map;
+    if (map == NULL) {
+        return;
     }
     /*
      * Dead before the ranges go: whoever is called back while they do finds no address space to
@@ -107,11 +109,18 @@ void task_retain(struct task *task)
 
 void task_release(struct task *task)
 {
+    if (task->references != 1) {
+        task->references--;
+        return;
+    }
+    /*
+     * The last one to let go of a task that lives ends it; of a dead one nothing is left to end.
+     * Held meanwhile: who is told of its end may hold it for a while, or from now on.
+     */
+    task_terminate(task);
     if (--task->references != 0) {
         return;
     }
-    /* The last one to let go of a task that lives ends it; of a dead one nothing is left to end. */
-    task_terminate(task);
     /* Counted until the last reference goes, and not until it dies: it still holds memory. */
     user_tasks--;
     heap_free(task);

@@ -53,6 +53,17 @@ for version in 2 3; do
         -M secure=on,virtualization=on,gic-version=$version
     check "entered at EL3, GICv$version: an image is without its monitor, and runs" ended 0
 done
+# RAM that EL2 does not look at is no memory of less rights, and the host need not have it.
+for size in 255 256 1025; do
+    run qemu/run.sh -m el2 -t 60 "$BUILD/gcc-debug/tests/target/vdma_monitor.elf" -- -M memory-backend=ram \
+        -object "memory-backend-ram,id=ram,size=${size}G,reserve=off" -m "${size}G"
+    if [ $size = 255 ]; then
+        check "with $size GiB the image runs" ended 0
+    else
+        check "with $size GiB the monitor says what is too much" eval \
+            'ended 3 && said "^el2: .* 255 GiB at the most; there is RAM at 0000004000000000" && ! said "panic"'
+    fi
+done
 run qemu/run.sh -m default -t 20 -a test=undecodable_access "$watched"
 check "so does a machine without EL2" ended 0
 run qemu/run.sh -m default -t 20 -a test=good_access_to_nothing "$watched"

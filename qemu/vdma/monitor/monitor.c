@@ -7,7 +7,7 @@
 #define PAGE      4096ull
 #define SLOT_SIZE 0x200ull
 #define RAM_BASE  MONITOR_RAM
-/* Where no RAM can be: the machine's high registers, up to where EL2's tables end. */
+/* Where no RAM may be: the machine's high registers, up to where EL2's tables end. */
 #define RAM_LIMIT       0x4000000000ull
 #define REGISTERS_LIMIT 0x10000000000ull
 #define RAM_UNIT        0x100000ull /* the machine's memory is a whole number of these */
@@ -239,6 +239,23 @@ static uint64_t find_ram_end(void)
     return high * RAM_UNIT;
 }
 
+/*
+ * With more RAM the machine has its high registers behind it, where EL2 does not look. Of RAM
+ * there comes back what is stored; no register at this place keeps all of that.
+ */
+static bool has_ram_beyond(void)
+{
+    uint64_t before, after;
+    bool kept;
+
+    if (!el2_load(RAM_LIMIT, 8, &before) || !el2_store(RAM_LIMIT, 8, ~before)) {
+        return false;
+    }
+    kept = el2_load(RAM_LIMIT, 8, &after) && after == ~before;
+    el2_store(RAM_LIMIT, 8, before);
+    return kept;
+}
+
 void el2_main(void)
 {
     struct vdma_limits limits;
@@ -268,6 +285,10 @@ void el2_main(void)
         options.limits = &limits;
     }
     ram_end = find_ram_end();
+    if (has_ram_beyond()) {
+        el2_fatal("vdma's monitor is for a machine of 255 GiB at the most; there is RAM at",
+                  RAM_LIMIT);
+    }
     monitor_watch_begin(&ports, &options);
     if (!vdma_init(&device, &ports, 0, &options)) {
         el2_fatal("vdma does not start", vdma_monitor_setup.sectors);

@@ -455,6 +455,49 @@ static void death_is_told_once_and_frees_the_ranges(void **state)
     assert_false(told);
 }
 
+/* Who is told looks at the task as others do, and ends it, as it may be ended any time. */
+static void holds_and_ends(struct task *dying, void *context)
+{
+    unsigned *const calls = context;
+
+    task_retain(dying);
+    assert_true(task_is_alive(dying));
+    task_terminate(dying);
+    assert_false(task_is_alive(dying));
+    task_release(dying);
+    ++*calls;
+}
+
+static void keeps(struct task *dying, void *context)
+{
+    task_retain(dying);
+    *(struct task **)context = dying;
+}
+
+static void who_is_told_of_a_death_may_hold_the_task(void **state)
+{
+    const uint64_t tasks = task_count();
+    struct task *kept = NULL, *other;
+    unsigned calls = 0;
+    struct task_watch watches[2] = {{.died = holds_and_ends, .context = &calls},
+                                    {.died = keeps, .context = &kept}};
+
+    (void)state;
+    assert_int_equal(task_create(&other), KERN_SUCCESS);
+    task_watch_add(other, &watches[0]);
+    task_release(other);
+    assert_int_equal(calls, 1);
+    assert_int_equal(task_count(), tasks);
+    assert_int_equal(task_create(&other), KERN_SUCCESS);
+    task_watch_add(other, &watches[1]);
+    task_release(other);
+    assert_ptr_equal(kept, other);
+    assert_false(task_is_alive(kept));
+    assert_int_equal(task_count(), tasks + 1);
+    task_release(kept);
+    assert_int_equal(task_count(), tasks);
+}
+
 /* Code that changes under who executes it: by the kernel's hand, or by a device's. */
 static void what_is_executed_and_written_is_made_fit_again(void **state)
 {
@@ -563,6 +606,7 @@ int main(void)
         TEST(only_what_is_executed_is_made_fit),
         TEST(cache_maintenance_is_no_store),
         TEST(death_is_told_once_and_frees_the_ranges),
+        TEST(who_is_told_of_a_death_may_hold_the_task),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);

@@ -71,6 +71,33 @@ static void a_line_is_shared(void **state)
     assert_false(sim_line_is_enabled(40));
 }
 
+/* Nobody is on lines twice: the second time would make a ring of those on the first. */
+static void a_sharer_has_one_line(void **state)
+{
+    unsigned called[2] = {0, 0};
+    struct irq_sharer sharers[2] = {{.handler = serve, .context = &called[0]},
+                                    {.handler = serve, .context = &called[1]}};
+
+    (void)state;
+    assert_int_equal(irq_share(40, &sharers[0]), KERN_SUCCESS);
+    assert_int_equal(irq_share(40, &sharers[0]), KERN_FAILURE);
+    assert_int_equal(irq_share(41, &sharers[0]), KERN_FAILURE);
+    assert_int_equal(irq_share(40, &sharers[1]), KERN_SUCCESS);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(irq_share(40, &sharers[i]), KERN_FAILURE);
+        assert_int_equal(irq_share(41, &sharers[i]), KERN_FAILURE);
+    }
+    assert_false(sim_line_is_enabled(41));
+    assert_int_equal(sim_interrupt(40), IRQ_SERVED);
+    assert_true(called[0] == 1 && called[1] == 1);
+    assert_int_equal(irq_unshare(40, &sharers[0]), KERN_SUCCESS);
+    assert_int_equal(irq_share(41, &sharers[0]), KERN_SUCCESS);
+    assert_int_equal(sim_interrupt(40), IRQ_SERVED);
+    assert_true(called[0] == 1 && called[1] == 2);
+    assert_int_equal(irq_unshare(41, &sharers[0]), KERN_SUCCESS);
+    assert_int_equal(irq_unshare(40, &sharers[1]), KERN_SUCCESS);
+}
+
 /* The line is somebody's who does not share: the function keeps silent. */
 static void a_line_of_somebody_elses(void **state)
 {
@@ -280,9 +307,9 @@ static void messages_of_a_capability(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_line_is_shared),         TEST(a_line_of_somebody_elses), TEST(a_line_without_memory),
-        TEST(pins_behind_a_bridge),     TEST(the_best_kind_there_is),   TEST(a_table_is_written),
-        TEST(messages_of_a_capability),
+        TEST(a_line_is_shared),      TEST(a_sharer_has_one_line),    TEST(a_line_of_somebody_elses),
+        TEST(a_line_without_memory), TEST(pins_behind_a_bridge),     TEST(the_best_kind_there_is),
+        TEST(a_table_is_written),    TEST(messages_of_a_capability),
     };
 
     return cmocka_run_group_tests(tests, machine_start, machine_stop);
