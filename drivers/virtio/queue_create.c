@@ -23,23 +23,14 @@ static void print_queues(void *context)
 
 static void join_queues(struct virtq *vq)
 {
-    /*
-     * One for all queues, and added once: it is a link in a list, which a second time would close
-     * to a ring.
-     */
-    static struct panic_report report = {.print = print_queues};
-    static bool is_reported;
+    static struct panic_report report = {.print = print_queues}; /* one for all queues */
     const lock_state_t state = lock_take(&queues_lock);
-    const bool is_first = !is_reported;
 
     /* Link before head: a panic in between shows the others. */
     vq->next = queues;
     queues = vq;
-    is_reported = true;
     lock_release(&queues_lock, state);
-    if (is_first) {
-        panic_add_report(&report);
-    }
+    panic_add_report(&report);
 }
 
 /* One that never joined, since its creation failed: no effect. */

@@ -67,7 +67,6 @@ static unsigned grave_count;
 static OSObject *dying; /* OSObject_free is about to free its memory */
 static bool misused;    /* since objects_watch */
 static bool watching;
-static bool reporting; /* to panics */
 
 /* The AAPCS64 frame record. */
 struct frame {
@@ -261,10 +260,7 @@ void objects_watch(void)
 {
     static struct panic_report report = {look_at_all, NULL, NULL};
 
-    if (!reporting) {
-        panic_add_report(&report);
-        reporting = true;
-    }
+    panic_add_report(&report);
     empty_graves();
     misused = false;
     watching = true;

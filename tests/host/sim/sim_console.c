@@ -71,6 +71,11 @@ static struct panic_report *reports;
 
 void panic_add_report(struct panic_report *report)
 {
+    for (const struct panic_report *at = reports; at != NULL; at = at->next) {
+        if (at == report) {
+            return;
+        }
+    }
     report->next = reports;
     reports = report;
 }
