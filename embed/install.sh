@@ -139,7 +139,7 @@ cp -R qemu/devices "$share/qemu/devices"
 cp -R qemu/gdb "$share/qemu/gdb"
 rm -rf "$share/qemu/gdb/__pycache__"
 install -m 755 qemu/run.sh qemu/debug.sh qemu/devices.sh qemu/console.pl qemu/core.pl "$share/qemu"
-install -m 644 qemu/device.bash qemu/virtio.bash qemu/vdma.bash "$share/qemu"
+install -m 644 qemu/locale.bash qemu/device.bash qemu/virtio.bash qemu/vdma.bash "$share/qemu"
 mkdir "$share/qemu/programs"
 for program in vdma-alone.elf vdma-vhost-user; do
     [ ! -e "$VDMA_PROGRAMS/$program" ] || install -m 755 "$VDMA_PROGRAMS/$program" "$share/qemu/programs"

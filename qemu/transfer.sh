@@ -42,6 +42,8 @@ refuse()
 }
 
 # shellcheck source=/dev/null
+. "$here/locale.bash"
+# shellcheck source=/dev/null
 . "$here/device.bash"
 # shellcheck source=/dev/null
 . "$here/vdma.bash"

@@ -22,6 +22,7 @@
 # queue lets one request have 510 segments, where QEMU's default is 254.
 set -u
 
+. "${0%/*}/../../qemu/locale.bash"
 . "${0%/*}/../../qemu/attended.bash"
 
 qemu=${QEMU:-qemu-system-aarch64}

@@ -94,6 +94,25 @@ check "another project's make may hand down its variables" is_printed page@max
 MACHINE=gicv3 DEBUG=1 in_tree list T=page@max
 check "and the environment what another goal wants" is_printed page@max
 
+# Locales ------------------------------------------------------------------------
+
+# In the one a range a-z is without the i, in the other a number has a comma.
+mkdir "$work/locales"
+for locale in tr_TR de_DE; do
+    localedef -i $locale -f UTF-8 "$work/locales/$locale.UTF-8" >/dev/null 2>&1 || {
+        check "in $locale # SKIP there is no such locale here" true
+        continue
+    }
+    export LOCPATH=$work/locales
+    LANG=$locale.UTF-8 in_tree run MACHINE=el2 DEVICE=virtio-blk,bits=31
+    check "in $locale a file is moved" eval 'ended 0 && said "^verified: vdma copied"'
+    LC_ALL=$locale.UTF-8 in_tree list T=page/splitting
+    check "in $locale tests are chosen" eval 'ended 2 && said "page.c has no test of that name"'
+    LC_ALL=$locale.UTF-8 in_tree list T=page@gicv3/distinct
+    check "in $locale tests are chosen by their names" is_printed page@gicv3/distinct
+    unset LOCPATH
+done
+
 # Disks ------------------------------------------------------------------------
 
 truncate -s 1000T "$work/huge" 2>/dev/null || truncate -s 8T "$work/huge"

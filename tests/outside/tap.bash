@@ -13,6 +13,10 @@
 #                             the script's own would have them: it makes only the others
 set -uo pipefail
 
+# What tools say is looked at.
+. qemu/locale.bash
+export LC_MESSAGES=C LANGUAGE=C
+
 work=$(mktemp -d)
 out=$work/out
 status=0

@@ -21,6 +21,8 @@
 set -uo pipefail
 
 here=$(dirname "$(realpath "$0")")
+# shellcheck source=/dev/null
+. "$here/../../qemu/locale.bash"
 
 die()
 {
