@@ -171,7 +171,7 @@ SEAM_drivers  += $(wildcard qemu/vdma/device/*.c)
 # pci: such a bus on such a machine, and the classes that its functions are objects of.
 SEAM_pci      := $(SEAM_bus) $(SEAM_machine) tests/host/bus/machine.c
 # irq: what controllers of messages are told, where the machine is as on the bus.
-SEAM_irq      := $(SEAM_bus) tests/host/bus/machine.c kernel/irq/gic_its.c kernel/irq/gic_its_unit.c
+SEAM_irq      := $(SEAM_bus) tests/host/bus/machine.c kernel/irq/gic_its.c kernel/irq/gic_its_unit.c kernel/irq/gic_v2m.c
 # vdma: the device alone.
 SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
 # watch: what is judged of the CPU's accesses, alone.

@@ -16,6 +16,29 @@ struct frame {
     bool taken[];
 };
 
+/*
+ * A frame may be given lines that are a device's all the same: QEMU's has those of the SMMU in the
+ * midst of it. Whoever has one keeps it, for as long as it has a handler there.
+ */
+static bool claim(struct frame *frame, unsigned at)
+{
+    /*
+     * A message is a pulse: taken for a level it would be lost, for the line is low again when the
+     * CPU asks.
+     */
+    if (frame->taken[at] || irq_set_trigger(frame->first + at, IRQ_EDGE) != KERN_SUCCESS) {
+        return false;
+    }
+    frame->taken[at] = true;
+    return true;
+}
+
+static void give_back(struct frame *frame, unsigned at)
+{
+    irq_set_trigger(frame->first + at, IRQ_LEVEL);
+    frame->taken[at] = false;
+}
+
 static bool start(struct msi_controller *controller)
 {
     const uint32_t type = mmio_read32(controller->registers, TYPER);
@@ -32,41 +55,47 @@ static bool start(struct msi_controller *controller)
     frame->first = first;
     frame->count = count;
     controller->state = frame;
-    controller->total = count;
     controller->doorbell = controller->range.base.value + SETSPI;
+    /* Those that are there now: the drivers of IOMMUs come before those of senders. */
+    for (unsigned at = 0; at < count; at++) {
+        if (claim(frame, at)) {
+            give_back(frame, at);
+            controller->total++;
+        }
+    }
     return true;
 }
 
-/* `count` free ones behind each other from a multiple of the count; frame->count: there are none.
- */
-static unsigned find_run(const struct frame *frame, unsigned count)
+/* `count` ones behind each other from a multiple of the count. */
+static bool claim_run(struct frame *frame, unsigned count, struct msi_block *block)
 {
     unsigned at = (frame->first + count - 1) / count * count - frame->first;
 
     for (; at + count <= frame->count; at += count) {
-        unsigned free = 0;
+        unsigned claimed = 0;
 
-        while (free < count && !frame->taken[at + free]) {
-            free++;
+        while (claimed < count && claim(frame, at + claimed)) {
+            block->intids[claimed] = frame->first + at + claimed;
+            claimed++;
         }
-        if (free == count) {
-            return at;
+        if (claimed == count) {
+            block->count = count;
+            return true;
+        }
+        while (claimed > 0) {
+            give_back(frame, at + --claimed);
         }
     }
-    return frame->count;
+    return false;
 }
 
-static void take(struct frame *frame, struct msi_block *block, unsigned at)
+static void release(struct msi_controller *controller, struct msi_block *block)
 {
-    const unsigned intid = frame->first + at;
+    struct frame *frame = controller->state;
 
-    frame->taken[at] = true;
-    /*
-     * A message is a pulse: taken for a level it would be lost, for the line is low again when the
-     * CPU asks.
-     */
-    irq_set_trigger(intid, IRQ_EDGE);
-    block->intids[block->count++] = intid;
+    for (unsigned i = 0; i < block->count; i++) {
+        give_back(frame, block->intids[i] - frame->first);
+    }
 }
 
 static kern_return_t allocate(struct msi_controller *controller, const struct msi_request *request,
@@ -80,36 +109,22 @@ static kern_return_t allocate(struct msi_controller *controller, const struct ms
             count *= 2;
         }
         for (; count >= request->least && count != 0; count /= 2) {
-            const unsigned at = find_run(frame, count);
-
-            for (unsigned i = 0; at != frame->count && i < count; i++) {
-                take(frame, block, at + i);
-            }
-            if (block->count != 0) {
+            if (claim_run(frame, count, block)) {
                 return KERN_SUCCESS;
             }
         }
         return KERN_NO_SPACE;
     }
-    if (controller->total - controller->in_use < request->least) {
-        return KERN_NO_SPACE;
-    }
     for (unsigned at = 0; at < frame->count && block->count < request->most; at++) {
-        if (!frame->taken[at]) {
-            take(frame, block, at);
+        if (claim(frame, at)) {
+            block->intids[block->count++] = frame->first + at;
         }
     }
-    return KERN_SUCCESS;
-}
-
-static void release(struct msi_controller *controller, struct msi_block *block)
-{
-    struct frame *frame = controller->state;
-
-    for (unsigned i = 0; i < block->count; i++) {
-        irq_set_trigger(block->intids[i], IRQ_LEVEL);
-        frame->taken[block->intids[i] - frame->first] = false;
+    if (block->count < request->least) {
+        release(controller, block);
+        return KERN_NO_SPACE;
     }
+    return KERN_SUCCESS;
 }
 
 static void message(const struct msi_controller *controller, const struct msi_block *block,

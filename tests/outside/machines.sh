@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Machines that are no profile: each interrupt controller under each way to start, CPUs
-# that promise another one than there is, and a hypervisor that forbids DC ZVA.
+# that promise another one than there is, an SMMU whose lines are in the midst of those that
+# a GICv2 has for messages, and a hypervisor that forbids DC ZVA.
 # NEEDS: run debug gcc-debug/tests/target/irq.elf gcc-debug/tests/target/page.elf
+# NEEDS: gcc-debug/tests/target/msi.elf gcc-debug/tests/target/pci_interrupts.elf
 . tests/outside/tap.bash
 
 images=$BUILD/gcc-debug/tests/target
@@ -18,6 +20,12 @@ for cpu in cortex-a72 a64fx; do
             check "$cpu, $start, gic-version=$version" ended 0
         done
     done
+done
+
+for test in msi/every_one_arrives msi/until_none_is_left pci_interrupts/two_of_65_vectors; do
+    image=${test%/*}
+    run qemu/run.sh -t 60 -d "tests/target/$image.c" -a "test=${test#*/}" "$images/$image.elf" -- -M iommu=smmuv3
+    check "an SMMU and messages by a GICv2m: $test" eval 'ended 0 && said "^ok 1 "'
 done
 
 # HCR_EL2.TDZ (bit 28) traps DC ZVA from EL1, and DCZID_EL0 says so there (DZP). Nobody can
