@@ -194,6 +194,14 @@ ELFS := $(IMAGES:%.c=$(B)/%.elf)
 # Planted mistakes: compiled always, and linked where they are to be named, or by name.
 WRONG := $(patsubst %.c,$(B)/%.elf,$(wildcard tests/images/wrong/*.c))
 
+# Of sources the names become words of rules, of shells, and of T.
+ODD := ' " ` \ $$ & ; : * ? < > | ( ) [ ] { } @ !
+odd_names = $(filter-out %.c %.S,$(1)) $(foreach name,$(1),$(if $(strip $(foreach sign,$(ODD),$(findstring $(sign),$(name)))),$(name)))
+SOURCES_NAMED := $(IMAGES) $(DRIVERS) $(LIBRARY)
+ifneq ($(filter-out %.c %.S,$(SOURCES_NAMED))$(strip $(foreach sign,$(ODD),$(findstring $(sign),$(SOURCES_NAMED)))),)
+$(error $(strip $(call odd_names,$(SOURCES_NAMED))): a source's name has no blank in it, and none of $(ODD); please rename it)
+endif
+
 .PHONY: all host
 # What is fetched or built once comes first, also where all else is there already: tests ask for it.
 all host: $(DEPS_READY)

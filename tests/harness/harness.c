@@ -114,6 +114,19 @@ static unsigned count_selected(const char *name, bool exactly)
     return count;
 }
 
+/* Nothing to run: why, and what there is. */
+static void print_nothing(const char *name)
+{
+    if (&__tests_start[0] == &__tests_end[0]) {
+        kprintf("harness: there is no TEST in this image (tests/harness/harness.h)\n");
+        return;
+    }
+    kprintf("harness: no test is called \"%s\"; there are:\n", name);
+    for (const struct harness_test *const *test = __tests_start; test < __tests_end; test++) {
+        kprintf("  %s\n", (*test)->name);
+    }
+}
+
 PROGRAM("tests", "the tests of one subject, as TAP 13");
 OPTION(test, "test", "NAME", "the test of that name, or else those with this in their names");
 
@@ -135,7 +148,7 @@ int main(void)
     const bool exactly = count_selected(name, true) != 0;
     const unsigned count = count_selected(name, exactly);
     if (count == 0) {
-        kprintf("harness: no test is called \"%s\"\n", name);
+        print_nothing(name);
         return EXIT_STATUS_USAGE;
     }
 

@@ -107,6 +107,11 @@ check "pkg-config may find the prefix itself" said "-I($lib/pkgconfig/\.\./\.\.|
 run pkg-config --modversion dmakit
 check "pkg-config knows the version" said "^${version//./\\.}\$"
 
+echo '#include "tests/harness/harness.h"' >none.c
+run "${cross}gcc" "--specs=$lib/dmakit.specs" --libc=harness none.c -o none.elf
+run "$home/bin/dmakit-run" none.elf
+check "an image without a test says that there is none" eval 'ended 2 && said "^harness: there is no TEST in this image"'
+
 # dmakit-run -----------------------------------------------------------------
 
 run "$home/bin/dmakit-run" --version

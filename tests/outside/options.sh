@@ -38,7 +38,8 @@ run qemu/run.sh -t 20 -a "$(printf '%4096s' | tr ' ' x)" "$nolibc"
 check "and too long ones" eval 'ended 2 && said "they are too long"'
 
 run qemu/run.sh -t 20 -a "$(printf 'test=%4000s' | tr ' ' x)" "$tests"
-check "an option is not cut" eval 'ended 2 && said "no test is called \"x{4000}\""'
+check "an option is not cut" eval 'ended 2 && said "no test is called \"x{4000}\"; there are:$"'
+check "and tests are named where none has the name" said '^  [a-z_]+$'
 run qemu/run.sh -t 20 -a 'tset=ring' "$tests"
 check "tests refuse an unknown option, and name what there is" \
     eval 'ended 2 && said "^tests: unknown option \"tset=ring\"; there are test=NAME " && ! said "^TAP"'

@@ -273,6 +273,13 @@ check "a tree without .git builds elsewhere" eval 'ended 0 && said "^page@defaul
 check "and nothing in it was written" eval \
     'find "$work/a tree" | sort | cmp - "$work/before" && [ -z "$(find "$work/a tree" -newer "$work/stamp" -type f)" ]'
 
+for name in 'page (copy)' 'a$b' "it's" 'a@b'; do
+    echo 'int nothing;' >"$work/a tree/tests/target/$name.c"
+    run make -s -C "$work/a tree" list T=page@max
+    check "a source is not called $name" eval 'ended 2 && said "^Makefile:.* tests/target/.* a source.s name has no blank in it"'
+    rm "$work/a tree/tests/target/$name.c"
+done
+
 # Neither root nor its like may write to this mount.
 read_only()
 {
