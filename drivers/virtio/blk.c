@@ -10,10 +10,8 @@
 #include "kernel/page.h"
 #include "kernel/panic.h"
 
-/* As many as the `virt` machine has places for on its virtio-mmio bus. */
-#define DISKS_MAX 32
-
-static struct virtio_blk *disks[DISKS_MAX];
+/* In the order in which they were found: of PCI there may be any number. */
+static struct virtio_blk *first_disk, **last_link = &first_disk;
 static unsigned disk_count;
 
 /* --- Bring-up --------------------------------------------------------------------------------- */
@@ -401,17 +399,26 @@ void blk_destroy(struct virtio_blk *disk)
     }
 }
 
+/* Into the list, where it stays; NULL if it cannot be used. */
+static struct virtio_blk *add_disk(struct virtio_device *device)
+{
+    struct virtio_blk *const disk = blk_create(device);
+
+    if (disk != NULL) {
+        *last_link = disk;
+        last_link = &disk->next;
+        disk_count++;
+    }
+    return disk;
+}
+
 static void find_disks(void)
 {
     struct virtio_device *device;
 
     /* One that cannot be used has been named and takes no place: the next one is tried. */
-    while (disk_count < DISKS_MAX && (device = virtio_claim(VIRTIO_ID_BLOCK)) != NULL) {
-        struct virtio_blk *disk = blk_create(device);
-
-        if (disk != NULL) {
-            disks[disk_count++] = disk;
-        }
+    while ((device = virtio_claim(VIRTIO_ID_BLOCK)) != NULL) {
+        add_disk(device);
     }
 }
 
@@ -419,14 +426,9 @@ INITIALISER(INIT_DRIVER, find_disks);
 
 struct virtio_blk *virtio_blk_of_vdma(void)
 {
-    struct virtio_device *const device =
-        disk_count < DISKS_MAX ? virtio_claim_of(VIRTIO_ID_BLOCK, VIRTIO_VENDOR_VDMA) : NULL;
-    struct virtio_blk *const disk = device != NULL ? blk_create(device) : NULL;
+    struct virtio_device *const device = virtio_claim_of(VIRTIO_ID_BLOCK, VIRTIO_VENDOR_VDMA);
 
-    if (disk != NULL) {
-        disks[disk_count++] = disk;
-    }
-    return disk;
+    return device != NULL ? add_disk(device) : NULL;
 }
 
 unsigned virtio_blk_count(void)
@@ -436,7 +438,12 @@ unsigned virtio_blk_count(void)
 
 struct virtio_blk *virtio_blk_get(unsigned index)
 {
-    return index < disk_count ? disks[index] : NULL;
+    struct virtio_blk *disk = first_disk;
+
+    for (; disk != NULL && index > 0; index--) {
+        disk = disk->next;
+    }
+    return disk;
 }
 
 void virtio_blk_get_info(struct virtio_blk *disk, struct virtio_blk_info *info)

@@ -105,6 +105,8 @@ struct virtio_blk {
     IOService *service;
 
     struct vm_device_memory frame_memory;
+
+    struct virtio_blk *next; /* in the order of virtio_blk_get */
 };
 
 /* The feature is in use. */

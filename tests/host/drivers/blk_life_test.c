@@ -220,6 +220,29 @@ static void test_of_vdma(void **state)
     assert_int_equal(virtio_blk_count(), count + 1);
 }
 
+/* PCI has room for more of them than the machine's own bus. */
+static void test_many(void **state)
+{
+    static struct virtio_sim many[40]; /* they stay */
+    const unsigned count = virtio_blk_count();
+    struct virtio_blk_info info;
+
+    (void)state;
+    for (unsigned i = 0; i < 40; i++) {
+        virtio_sim_create(&many[i], VIRTIO_ID_BLOCK, VIRTIO_F_VERSION_1, 16);
+        virtio_sim_set(&many[i], 0, 100 + i, 8);
+        virtio_add_device(&many[i].device);
+    }
+    initialiser_find_disks();
+    assert_int_equal(virtio_blk_count(), count + 40);
+    for (unsigned i = 0; i < 40; i++) {
+        virtio_blk_get_info(virtio_blk_get(count + i), &info);
+        assert_int_equal(info.sectors, 100 + i);
+    }
+    assert_null(virtio_blk_get(count + 40));
+    assert_null(virtio_blk_get(UINT32_MAX));
+}
+
 /* One that does not stop may still write what it was given, the serial number's place too. */
 static void test_not_stopped(void **state)
 {
@@ -400,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup(test_not_stopped, blk_sim_again), /* it leaves memory behind */
         cmocka_unit_test_setup(test_lost, blk_sim_again),
         cmocka_unit_test(test_of_vdma), /* last: it stays in the list */
+        cmocka_unit_test(test_many),    /* and so do these */
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
