@@ -140,12 +140,16 @@ DRIVERS := $(wildcard tests/drivers/*.c)
 USER    := $(wildcard descriptors/driverkit/user/*.c descriptors/driverkit/*_stub.c) \
            $(foreach name,OSObject OSMetaClass IOReturn IOReturn_name,descriptors/object/$(name).c) \
            descriptors/driverkit/IORPC.c $(wildcard kernel/console/print*.c)
-SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/bench/bench.c) \
-           $(if $(COVERAGE),tests/coverage/counters.c)
+HARNESS := $(wildcard tests/harness/*.c) tests/lib/holdings.c
+SUPPORT := $(filter-out $(HARNESS),$(wildcard tests/lib/*.c tests/lib/*/*.c tests/bench/bench.c))
 # Builds of a test image that bring along a monitor at EL2 (tests/monitor).
 MONITORED := $(patsubst tests/monitor/%.c,%,$(wildcard tests/monitor/*.c))
 IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
+# Those that include more than the floors' headers and the harness's: nobody else waits for what the
+# tests share to be built, for drivers of EL0 or for a monitor. A header of a test's own may include anything.
+ASKING := $(shell awk '/^[ \t]*\#[ \t]*include/ && !/<|"(kernel|descriptors|drivers)\/|"tests\/harness\/harness\.h"/ { print FILENAME }' \
+    $(IMAGES) tests/images/wrong/*.c /dev/null | uniq)
 
 # What also runs on the host, under sanitizers, room by room. The classes stand on
 # the platform seam, which somebody has to implement: a test's room says who.
@@ -214,7 +218,7 @@ COMMON   := -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -MMD -MP
 # No frame steps over the guard below a stack (linker/virt.ld): gcc touches a large one page
 # by page; clang is not able to, so that it is told how large one may be.
 STACK_CFLAGS  := $(if $(LLVM),-Wframe-larger-than=1048576,-fstack-clash-protection)
-TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) $(if $(TRACE),,-DDMAKIT_TRACE=0) \
+TARGET_CFLAGS := $(COMMON) $(if $(DEBUG),-Og -DDEBUG,-O2) $(if $(TRACE),,-DDMAKIT_TRACE=0) \
     -ffunction-sections -fdata-sections -fno-common -fno-pie -mno-outline-atomics \
     -fno-stack-protector $(STACK_CFLAGS) $(call quoted,-ffile-prefix-map=$(CURDIR)=.) -nostdinc \
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
@@ -257,7 +261,7 @@ $(B)/boot/el2/%.c.o $(B)/qemu/vdma/%.c.o: FLOOR_CFLAGS := -mgeneral-regs-only -m
 
 $(B)/%.o: % Makefile | $(DEPS_READY)
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  CC      $@")
+	$(if $(V),,$(info $()  CC      $@))
 	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) $(COUNTED_CFLAGS) $(FLOOR_CFLAGS) -c -o $@ $<
 
 define archive
@@ -282,6 +286,8 @@ $(B)/libdmakit-vdma.a: $(MONITOR:%=$(B)/%.o) linker/monitor.ld
 	$(Q)$(CROSS)ld -r -T linker/monitor.ld -o $(B)/monitor.o $(filter %.o,$^)
 	$(Q)$(CROSS)objcopy --keep-global-symbol=early_monitor $(B)/monitor.o
 	$(call archive,$(CROSS)ar,$(B)/monitor.o)
+$(B)/libharness.a: $(patsubst %,$(B)/%.o,$(HARNESS) $(if $(COVERAGE),tests/coverage/counters.c))
+	$(call archive,$(CROSS)ar,$^)
 $(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o) $(DRIVERS:%.c=$(B)/%.driver.o)
 	$(call archive,$(CROSS)ar,$^)
 
@@ -291,7 +297,7 @@ $(B)/tests/images/wrong/all: $(WRONG)
 # What runs at EL0 has nothing of the kernel's but sources.
 $(B)/user/%.o: % Makefile | $(DEPS_READY)
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  CC      $@")
+	$(if $(V),,$(info $()  CC      $@))
 	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) -DIORPC_AT_EL0 -ffreestanding $(if $(filter tests/%,$<),,-mgeneral-regs-only) -c -o $@ $<
 $(B)/libdriver.a: $(USER:%=$(B)/user/%.o)
 	$(call archive,$(CROSS)ar,$^)
@@ -308,7 +314,8 @@ $(B)/%.driver.o: descriptors/driverkit/user/image.S $(B)/%.driver
 # Every image. All of libdmakit.a goes in, because drivers join by their
 # INITIALISER alone; --gc-sections drops what neither they nor main need.
 LIBC := -Wl,-u,exit,-u,atexit -L$(LIBC_FOLDER) -lc -lm
-$(B)/tests/images/nolibc.elf: LIBC := $(B)/libdmakit-nolibc.a $(if $(COVERAGE),-Wl$(comma)--defsym=abort=panic)
+$(B)/tests/images/nolibc.elf: $(B)/libdmakit-nolibc.a
+$(B)/tests/images/nolibc.elf: LIBC := $(if $(COVERAGE),-Wl$(comma)--defsym=abort=panic)
 # The harness watches what becomes of objects (tests/harness/objects.c).
 WATCHED := OSMetaClass_allocate OSObject_free \
     $(addprefix heap_,alloc alloc_zero alloc_aligned realloc free get_stats)
@@ -319,19 +326,21 @@ $(B)/tests/images/transfer.elf $(B)/tests/bench/command_disk.elf: TARGET_LDFLAGS
 COUNTED := $(addprefix heap_,alloc alloc_zero alloc_aligned realloc) page_alloc page_alloc_run
 $(B)/tests/bench/command_disk.elf: TARGET_LDFLAGS += $(COUNTED:%=-Wl,--wrap=%)
 
-PARTS := $(foreach name,dmakit dmakit-nolibc dmakit-vdma support,$(B)/lib$(name).a) linker/virt.ld
+PARTS := $(B)/libdmakit.a $(B)/libharness.a linker/virt.ld
+MORE  := $(B)/libsupport.a $(B)/libdmakit-vdma.a
 define link_image
 	@$(if $(V),,echo "  LD      $@")
 	@mkdir -p $(@D)
 	$(Q)$(TARGET_LD) $(TARGET_LDFLAGS) -o $@ $(filter %.o,$^) \
-	    -Wl,--whole-archive $(B)/libdmakit.a -Wl,--no-whole-archive $(B)/libsupport.a $(B)/libdmakit-vdma.a \
-	    -Wl,--start-group $(LIBC) $(LIBFDT)/libfdt.a $(LIBGCC) -Wl,--end-group
+	    -Wl,--whole-archive $(B)/libdmakit.a -Wl,--no-whole-archive \
+	    -Wl,--start-group $(filter-out %/libdmakit.a,$(filter %.a,$^)) $(LIBC) $(LIBFDT)/libfdt.a $(LIBGCC) -Wl,--end-group
 endef
 $(B)/%.elf: $(B)/%.c.o $(PARTS)
 	$(link_image)
+$(ASKING:%.c=$(B)/%.elf): $(MORE)
 
 # Over a monitor at EL2 that the image knows nothing of.
-$(foreach name,$(MONITORED),$(eval $(B)-$(name)/%.elf: $(B)/%.c.o $(B)/tests/monitor/$(name).c.o $(PARTS); $$(link_image)))
+$(foreach name,$(MONITORED),$(eval $(B)-$(name)/%.elf: $(B)/%.c.o $(B)/tests/monitor/$(name).c.o $(PARTS) $(MORE); $$(link_image)))
 
 # The same image as Linux starts: a flat file with a header.
 $(O)/%.img: $(O)/%.elf
@@ -469,7 +478,6 @@ $(E)/libdmakit-port.a: $(PORT:%=$(E)/port/%.o)
 $(E)/host/libdmakit-port.a: $(PORT:%=$(E)/host/%.o)
 	$(call archive,ar,$^)
 # The runtime again, with the harness inside, which watches some of its calls.
-HARNESS := $(wildcard tests/harness/*.c) tests/lib/holdings.c
 $(E)/libdmakit-harness.a: $(LIBRARY:%=$(B)/%.o) $(HARNESS:%=$(B)/%.o) $(E)/headers embed/library.sh embed/exports.sh
 	$(call embed_library,$(filter %.o,$^) $(LIBFDT)/libfdt.a,$(RUNTIME_HEADERS) tests/harness/harness.h,$(ABI:%=$(B)/%.o),$(CROSS),LINK='$(WATCHED:%=--wrap=%)')
 # What C++ asks of a system, whose own library is not there.
@@ -482,7 +490,7 @@ $(E)/libdmakit-nolibc.a: $(NOLIBC:%=$(B)/%.o)
 
 $(E)/port/%.o: % Makefile | $(DEPS_READY)
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  CC      $@")
+	$(if $(V),,$(info $()  CC      $@))
 	$(Q)$(TARGET_CC) -Iembed/port $(TARGET_CFLAGS) -mgeneral-regs-only -c -o $@ $<
 $(E)/host/%.o: % Makefile
 	@mkdir -p $(@D)

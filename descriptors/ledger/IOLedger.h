@@ -41,7 +41,7 @@ enum IOLedgerRule {
     kIOLedgerRules
 };
 
-#define IOLEDGER_CALLERS 3 /* calls that are kept of a place, innermost first */
+#define IOLEDGER_CALLERS 4 /* calls that are kept of a place, innermost first */
 
 /* Where something was done: the calls outside of the classes. 0: none is known. */
 struct IOLedgerPlace {

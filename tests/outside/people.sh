@@ -266,6 +266,19 @@ check "it leaves the first one's logs alone" [ -e "$work/o/logs/kept" -a -e "$wo
 
 mkdir "$work/a tree"
 tar -c --exclude=./build --exclude=./.git --exclude=./compile_commands.json . | tar -x -C "$work/a tree"
+# An image is built with what it asks for.
+printf '#include "tests/harness/harness.h"\n' >"$work/a tree/tests/target/asks_nothing.c"
+printf '#include "asks.h"\n' >"$work/a tree/tests/target/asks.c"
+for image in asks_nothing asks; do
+    run make -sn -C "$work/a tree" V=1 O="$work/elsewhere" DEBUG=1 "$work/elsewhere/gcc-debug/tests/target/$image.elf"
+    [[ $image = asks ]] && more='all of' || more='none of'
+    check "$image is built with $more the tests' library, drivers and monitor" eval 'ended 0 &&
+        for part in tests/lib/mover.c tests/drivers/vdma.c boot/el2/el2_start.c; do
+            said " $part\$" && found=all || found=none
+            [ "$more" = "$found of" ] || break
+        done && [ "$more" = "$found of" ]'
+    rm "$work/a tree/tests/target/$image.c"
+done
 touch "$work/stamp"
 find "$work/a tree" | sort >"$work/before"
 run make -s -C "$work/a tree" O="$work/elsewhere" DEBUG=1 "$work/elsewhere/gcc-debug/libdmakit-nolibc.a" list
