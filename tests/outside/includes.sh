@@ -89,13 +89,13 @@ command=$(make -nB --no-print-directory LLVM= DEBUG=1 V=1 O="$work/o" "$work/o/g
     grep -E -- ' -c -o .*pmu\.c$' | sed -E 's/ -c -o .*//; s/ -std=[^ ]+//; s/ -MMD -MP//')
 check "the build compiles kernel/pmu.c" [ -n "$command" ]
 
-while read -r header; do
+# C17 is C11 but for what __STDC_VERSION__ says.
+mapfile -t public < <(printf '%s\n' boot/*.h kernel/*.h descriptors/*.h drivers/*/*.h tests/harness/harness.h |
+    grep -v '_private\.h$')
+grep -n __STDC_VERSION__ "${public[@]}" >"$out"
+check "no header asks which standard it is compiled in" test ! -s "$out"
+for header in "${public[@]}"; do
     printf '#include "%s"\nextern int something;\n' "$header" >"$work/alone.c"
-    for standard in c11 c17; do
-        run bash -c "$command -std=$standard -Wpedantic -fsyntax-only $work/alone.c"
-        check "$header compiles alone in $standard" eval 'ended 0 && [ ! -s "$out" ]'
-    done
-done < <(
-    printf '%s\n' boot/*.h kernel/*.h descriptors/*.h drivers/*/*.h tests/harness/harness.h |
-        grep -v '_private\.h$'
-)
+    run bash -c "$command -std=c11 -Wpedantic -fsyntax-only $work/alone.c"
+    check "$header compiles alone in C11 and C17" eval 'ended 0 && [ ! -s "$out" ]'
+done
