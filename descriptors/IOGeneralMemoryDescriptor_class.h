@@ -151,6 +151,10 @@ static inline bool general_leads_elsewhere(const IOMemoryDescriptor *self)
 IOReturn general_take_reference(IOGeneralMemoryDescriptor *self)
     OS_METHOD(IOGeneralMemoryDescriptor, takeReference);
 
+/* The first map of all has not come about: what was kept for it of the memory, or frozen, goes. */
+void general_forget_kept(IOGeneralMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, forgetKept);
+
 /* Does the task still show the memory of the reference, which must be there? */
 IOReturn general_compare_memory(IOGeneralMemoryDescriptor *self, bool *same)
     OS_METHOD(IOGeneralMemoryDescriptor, compareMemory);

@@ -113,8 +113,9 @@ static inline void IODMA_count(UInt32 *sum, uint64_t more)
  * The segment at `offset` as a device behind the system mapper is to be told of it: its I/O
  * address, by a mapping of the whole that is made when it is first asked for and stays until the
  * last complete. Without such a mapper, and for memory that no mapper shows, the host's. As a
- * mapper's iovmMapMemory, and kIOReturnCannotLock: in a handler, before it is made. *segment is
- * empty before, and whatever it is by then where the answer is no success.
+ * mapper's iovmMapMemory, and kIOReturnCannotLock: in a handler, before it is made; kIOReturnBusy:
+ * it is of another length, and DMA is active. *segment is empty before, and whatever it is by then
+ * where the answer is no success.
  */
 IOReturn IOMemoryDescriptor_deviceSegment(IOMemoryDescriptor *self, IOByteCount offset,
                                           IOPhysicalSegment *segment);
@@ -249,6 +250,10 @@ IOReturn descriptor_redirect_window(IOMemoryDescriptor *self, IOMemoryDescriptor
 
 /* The descriptor is being freed: nobody will end what is on. */
 void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self);
+
+/* The same of a window, for its class's free, as long as it has the parent: that waits by it. */
+void descriptor_end_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent)
+    OS_METHOD(IOMemoryDescriptor, endWindow);
 
 /* The window moves from one parent to the other, and what redirections are on go with it. */
 IOReturn descriptor_move_redirections(IOMemoryDescriptor *self, IOMemoryDescriptor *from,

@@ -38,6 +38,7 @@ struct IOMemoryMap {
     bool blocked;         /* by redirect to nothing */
     bool outlived;        /* memory describes other bytes by now than those shown here */
     bool unmapAtDeath;    /* see userClientUnmap */
+    bool isFirst;         /* of a part: something of its memory was kept, or frozen, for it */
     uint64_t address;     /* of the first byte if mapped, else what is asked for */
     uint64_t start, size; /* what doMap entered, guards included; doUnmap removes it */
 
@@ -91,6 +92,10 @@ bool IOMemoryMap_setMemory(IOMemoryMap *self, IOMemoryDescriptor *memory, uint64
 
 /* Out of the set of its memory, if it is in it; with the lock held. */
 void IOMemoryMap_leaveSet(IOMemoryMap *self);
+
+/* The same of one that is in it, and goes on without: what is on for the memory ends for this map.
+ */
+void IOMemoryMap_partFromSet(IOMemoryMap *self);
 
 /* The pages that the map shows, without guards. */
 static inline uint64_t IOMemoryMap_firstPage(const IOMemoryMap *self)
@@ -152,6 +157,12 @@ static inline void IOMemoryMap_leaveIndex(IOMemoryMap *self)
         IOMemoryMap_leaveTrees(self);
     }
 }
+
+/*
+ * Does a static map of persistent memory, which is its owner's own view, still show that memory?
+ * Set by the class that makes such maps.
+ */
+extern bool (*IOMemoryMap_isAtHome)(const IOMemoryMap *self);
 
 /* What a compatible map of the descriptor answers; NULL: none is. As copyCompatible. */
 IOMemoryMap *IOMemoryMap_findCompatible(IOMemoryDescriptor *memory, IOMemoryMap *request);

@@ -4,6 +4,7 @@
  * every part is mapped over its place there, by a map that its descriptor knows of and
  * the composite's map keeps.
  */
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/composite/IOCompositeMemory_private.h"
 
@@ -13,9 +14,25 @@
  */
 #define PART_OPTIONS (kIOMapReadOnly | kIOMapPrefault)
 
+/* The request has failed behind its first parts: they are as if it had not been. */
+static void take_back(IOMemoryMap *map)
+{
+    for (IOMemoryMap *part = map->parts; part != NULL; part = part->nextPart) {
+        IOGeneralMemoryDescriptor *const memory =
+            OSDynamicCast(IOGeneralMemoryDescriptor, part->memory);
+
+        take_back(part);
+        if (part->isFirst && memory != NULL) {
+            general_forget_kept(memory);
+        }
+    }
+    IOMemoryMap_dropParts(map);
+}
+
 static IOReturn add_part(IOMemoryMap *map, IOOptionBits options, IOMemoryDescriptor *memory,
                          uint64_t address, uint64_t offset, uint64_t length)
 {
+    const uint32_t before = gIOMemoryReferenceCount;
     IOMemoryMap *part;
 
     if (!IOMemoryDescriptor_holds(memory, offset, length)) {
@@ -30,6 +47,7 @@ static IOReturn add_part(IOMemoryMap *map, IOOptionBits options, IOMemoryDescrip
     /* The reference that came with the request is the list's, until the parts are dropped. */
     part->nextPart = map->parts;
     part->whole = map;
+    part->isFirst = gIOMemoryReferenceCount != before; /* of one that has parts, they are */
     map->parts = part;
     return kIOReturnSuccess;
 }
@@ -134,7 +152,7 @@ static IOReturn map_reserved(struct IOCompositeMemory *self, IOMemoryMap *map, I
          * Parts leave the address space as it is, so dropping them removes no page: the interval is
          * taken back as a whole.
          */
-        IOMemoryMap_dropParts(map);
+        take_back(map);
         IOMemoryMap_unreserve(map, place);
     }
     return status;
@@ -148,8 +166,9 @@ static IOReturn map_inside(struct IOCompositeMemory *self, IOMemoryMap *map, IOO
                            uint64_t offset, uint64_t length)
 {
     const IOReturn status = add_parts(self, map, options, offset, offset + length);
+
     if (status != kIOReturnSuccess) {
-        IOMemoryMap_dropParts(map);
+        take_back(map);
     }
     return status;
 }
@@ -198,7 +217,7 @@ IOReturn composite_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBi
         /* A map made during a redirection waits with the others. */
         status = IOMemoryMap_enter(map);
         if (status != kIOReturnSuccess) {
-            IOMemoryMap_dropParts(map);
+            take_back(map);
             descriptor_do_unmap(base, map);
         } else if (map->cache != kIODefaultCache) {
             platform_map_adopt_cache(map->map, IOMemoryMap_firstPage(map),
@@ -215,14 +234,18 @@ bool composite_owns_pages(IOMemoryDescriptor *base, IOByteCount offset, IOByteCo
 {
     const struct IOCompositeMemory *const self = composite_of(base);
 
-    while (offset < end) {
-        const struct IOMemoryPart *const part = composite_find(self, offset);
-        const IOByteCount begin = composite_begin(self, part);
+    if (offset >= end) {
+        return true;
+    }
+    for (const struct IOMemoryPart *part = composite_find(self, offset); offset < end; part++) {
         const IOByteCount stop = part->end < end ? part->end : end;
+        const IOByteCount from = part->start + (offset - composite_begin(self, part));
+        const IOByteCount to = from + (stop - offset);
+        const IOByteCount there = to < part->memory->length ? to : part->memory->length;
 
-        if (!IOMemoryDescriptor_methods(part->memory)
-                 ->ownsPages(part->memory, part->start + (offset - begin),
-                             part->start + (stop - begin), task)) {
+        /* It may have shrunk: of bytes that are gone nothing can be shown. */
+        if (from < there &&
+            !IOMemoryDescriptor_methods(part->memory)->ownsPages(part->memory, from, there, task)) {
             return false;
         }
         offset = stop;

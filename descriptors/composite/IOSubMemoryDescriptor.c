@@ -32,12 +32,22 @@ static IOReturn sub_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doR
     return descriptor_redirect_window(self, parent_of(self), safeTask, doRedirect);
 }
 
+static void sub_free(OSObject *object)
+{
+    IOMemoryDescriptor *const self = (IOMemoryDescriptor *)object;
+
+    if (parent_of(self) != NULL) { /* else it has not become a window */
+        descriptor_end_window(self, parent_of(self));
+    }
+    composite_free(object);
+}
+
 static uint32_t instances;
 
 OS_CLASS(IOMemoryDescriptorClass, IOSubMemoryDescriptor);
 const IOMemoryDescriptorClass IOSubMemoryDescriptor_class = {
     .meta = {"IOSubMemoryDescriptor", &IOMemoryDescriptor_metaClass, sizeof(IOSubMemoryDescriptor),
-             &instances, composite_free},
+             &instances, sub_free},
     COMPOSITE_METHODS,
     .makeMapping = sub_make_mapping,
     .redirect = sub_redirect,

@@ -20,6 +20,9 @@ static void device_free(OSObject *object)
     /* Read first: the pointer lies in what the superclass gives back to the heap. */
     IODeviceMemory *const parent = ((IODeviceMemory *)object)->parent;
 
+    if (parent != NULL) {
+        descriptor_end_window((IOMemoryDescriptor *)object, &parent->super.super);
+    }
     IOGeneralMemoryDescriptor_class.meta.free(object);
     OSObject_release(parent);
 }

@@ -136,6 +136,34 @@ static bool is_seen_in(const IOGeneralMemoryDescriptor *self, const IOMemoryMap 
                                   round_page((address & PAGE_MASK) + map->length), cache);
 }
 
+/*
+ * What is shown to its owner must be what has been kept, wherever that is by now: so it was
+ * promised of persistent memory, and so others see it. Without a reference it is what the addresses
+ * show. Why that cannot be told, but not that they show nothing.
+ */
+static IOReturn find_home(IOGeneralMemoryDescriptor *self, bool *same)
+{
+    IOReturn status;
+
+    *same = true;
+    if (self->reference == NULL) {
+        return kIOReturnSuccess;
+    }
+    status = general_compare_memory(self, same);
+    if (status == kIOReturnVMError) {
+        *same = false;
+        return kIOReturnSuccess;
+    }
+    return status;
+}
+
+static bool is_still_at_home(const IOMemoryMap *map)
+{
+    bool same;
+
+    return find_home(general_of(map->memory), &same) == kIOReturnSuccess && same;
+}
+
 /* Nothing need be mapped: the target task has the bytes in a row already. */
 static bool is_identity(const IOGeneralMemoryDescriptor *self, const IOMemoryMap *map,
                         IOOptionBits options, uint64_t offset)
@@ -173,6 +201,7 @@ static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap 
     map->address = address;
     /* Static: releasing the map must leave what the task had before it. */
     map->options |= kIOMapStatic;
+    IOMemoryMap_isAtHome = is_still_at_home;
     /* Not by entering it: the pages are the owner's, and no redirection covers a static map. */
     map->mapped = true;
     return kIOReturnSuccess;
@@ -242,6 +271,15 @@ static IOReturn show(IOGeneralMemoryDescriptor *self, uint64_t offset, uint64_t 
         is_copy_on_write(self) ? &self->image : &self->reference;
 
     return show_kept(self, kept, offset, length, view);
+}
+
+void general_forget_kept(IOGeneralMemoryDescriptor *self)
+{
+    struct IOMemoryReference **const kept =
+        is_copy_on_write(self) ? &self->image : &self->reference;
+
+    IOMemoryReference_release(*kept);
+    *kept = NULL;
 }
 
 /* The mode that the mapping has in effect, by its first byte. */
@@ -328,6 +366,21 @@ IOReturn general_copy_for_unique(IOMemoryDescriptor *base, IOByteCount offset, I
     return *out != NULL ? kIOReturnSuccess : IOMemoryLastError();
 }
 
+/* From byte 0 on; elsewhere, as a map of its own. */
+static __attribute__((noinline)) IOReturn map_at_home(IOGeneralMemoryDescriptor *self,
+                                                      IOMemoryMap *map, IOOptionBits options,
+                                                      IOByteCount length)
+{
+    bool same;
+    const IOReturn status = find_home(self, &same);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    return same ? map_identity(self, map, (options & kIOMapPrefault) != 0)
+                : general_do_map(&self->super, map, options | IOMAP_FRESH, 0, length);
+}
+
 IOReturn general_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits options,
                         IOByteCount sourceOffset, IOByteCount length)
 {
@@ -343,7 +396,7 @@ IOReturn general_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits
     if (prefault && base->wireCount == 0 && !general_is_physical(self)) {
         return kIOReturnNotReady;
     }
-    return is_identity(self, map, options, offset) ? map_identity(self, map, prefault)
+    return is_identity(self, map, options, offset) ? map_at_home(self, map, options, length)
                                                    : map_pages(self, map, options, offset, length);
 }
 

@@ -129,6 +129,9 @@ bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef me
         return false;
     }
     IOMemory_lock();
+    if (self->link != NULL && self->memory != memory.descriptor) {
+        IOMemoryMap_partFromSet(self);
+    }
     former = exchange_memory(self, memory.descriptor, offset);
     IOMemory_unlock();
     OSObject_release(former); /* its last release may take prepare locks */

@@ -210,6 +210,14 @@ void IOMemoryMap_leaveOrigin(IOMemoryMap *self)
     }
 }
 
+void IOMemoryMap_partFromSet(IOMemoryMap *self)
+{
+    IOMemoryMap_leaveSet(self);
+    for (const struct IORedirection *on = self->memory->redirections; on != NULL; on = on->next) {
+        IOMemoryMap_uncover(self, on->safeTask); /* its end would not reach the map any more */
+    }
+}
+
 /* A map of the new memory somewhere else in the same address space. */
 static IOMemoryMap *map_elsewhere(const IOMemoryMap *self, IOMemoryDescriptor *memory,
                                   IOOptionBits options, uint64_t offset)
@@ -251,8 +259,8 @@ static void exchange_memory(IOMemoryMap *one, IOMemoryMap *other)
     IOMemoryDescriptor *const memory = one->memory;
 
     /* Out of the sets before the memories change: leaving asks which memory the map is of. */
-    IOMemoryDescriptor_removeMapping(one->memory, one);
-    IOMemoryDescriptor_removeMapping(other->memory, other);
+    IOMemoryMap_leaveSet(one);
+    IOMemoryMap_leaveSet(other);
     one->memory = other->memory;
     one->offset = other->offset;
     one->cache = other->cache;

@@ -46,11 +46,24 @@ static bool covers(const IOMemoryMap *self, const IOMemoryMap *request)
     return (request->options & kIOMapAnywhere) != 0 || request->address == self->address + skip;
 }
 
+bool (*IOMemoryMap_isAtHome)(const IOMemoryMap *self);
+
+/* What most maps are not asked. */
+static __attribute__((noinline)) bool may_share(const IOMemoryMap *self)
+{
+    if ((self->options & (kIOMapUnique | IOMAP_PART)) != 0) {
+        return false;
+    }
+    return self->recorded || (self->memory->flags & kIOMemoryPersistent) == 0 ||
+           IOMemoryMap_isAtHome(self);
+}
+
 IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *request)
 {
     if (self == NULL || request == NULL || !self->mapped || request->mapped ||
-        request->map != self->map || (self->options & (kIOMapUnique | IOMAP_PART)) != 0 ||
-        self->outlived || !covers(self, request) || !looks_alike(self, request)) {
+        request->map != self->map || self->outlived || !covers(self, request) ||
+        !looks_alike(self, request) ||
+        ((self->options & (kIOMapUnique | IOMAP_PART | kIOMapStatic)) != 0 && !may_share(self))) {
         return NULL;
     }
     if (self->length != request->length && self->superMap != NULL) {
@@ -75,6 +88,10 @@ IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *request)
     request->address = self->address + (request->offset - self->offset);
     request->cache = self->cache;
     request->mapped = true;
+    if ((self->options & kIOMapStatic) != 0) { /* so is what is part of it */
+        request->options |= kIOMapStatic;
+        request->recorded = self->recorded;
+    }
     IOMemoryMap_checkBorrowers(self);
     return request;
 }

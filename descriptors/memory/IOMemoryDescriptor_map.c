@@ -46,7 +46,9 @@ void IOMemoryDescriptor_removeMapping(IOMemoryDescriptorRef self, IOMemoryMap *m
         return;
     }
     IOMemory_lock();
-    IOMemoryMap_leaveSet(mapping);
+    if (mapping->link != NULL) {
+        IOMemoryMap_partFromSet(mapping);
+    }
     IOMemory_unlock();
 }
 

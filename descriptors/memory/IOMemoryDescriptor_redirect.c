@@ -181,6 +181,15 @@ IOReturn descriptor_redirect_window(IOMemoryDescriptor *self, IOMemoryDescriptor
     return status != kIOReturnSuccess ? status : parents;
 }
 
+void descriptor_end_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent)
+{
+    IOMemory_lock();
+    while (self->redirections != NULL) {
+        descriptor_redirect_window(self, parent, self->redirections->safeTask, false);
+    }
+    IOMemory_unlock();
+}
+
 IOReturn descriptor_move_redirections(IOMemoryDescriptor *self, IOMemoryDescriptor *from,
                                       IOMemoryDescriptor *to)
 {

@@ -296,6 +296,32 @@ static void r_5_limits_hold_and_what_is_given_back_counts(void **state)
                      kIOReturnNoResources);
 }
 
+/* A part that has shrunk since has no pages there: it is asked of those that it has. */
+static void r_4_a_part_that_has_shrunk_is_no_reason_to_look_behind_it(void **state)
+{
+    IOAddressRange ranges[] = {{new_pages(two.task, 1, RW), PAGE_SIZE},
+                               {new_pages(two.task, 3, RW) + PAGE_SIZE, PAGE_SIZE}};
+    IOMemoryDescriptor *part =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, two.task);
+    IOMemoryDescriptor *whole = IOMemoryDescriptor_upcast(IOMultiMemoryDescriptor_withDescriptors(
+        (IOMemoryDescriptor *[]){part, part}, 2, kIODirectionOutIn, false));
+    uint64_t handle;
+    IOReturn status;
+
+    (void)state;
+    GOOD(task_grant(one.task, whole, &handle));
+    GOOD(IODriverTask_releaseHandle(one.table, driver_map_all(&one, handle, 0)));
+    for (unsigned length = 0; length < 2; length++) {
+        ranges[0].length = length * PAGE_SIZE;
+        assert_true(IOMemoryDescriptor_initWithOptions(
+            part, ranges, 1, 0, two.task, kIODirectionOutIn | kIOMemoryTypeVirtual, NULL));
+        driver_map(&one, handle, 0, 0, 0, 0, &status);
+        assert_int_equal(status, kIOReturnUnderrun);
+    }
+    OSObject_release(whole);
+    OSObject_release(part);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +331,7 @@ int main(void)
         DRIVER_TEST(r_3_no_chain_gains_a_right),
         DRIVER_TEST(r_4_pages_are_shown_whole_or_not),
         DRIVER_TEST(what_may_be_shown_fills_its_pages),
+        DRIVER_TEST(r_4_a_part_that_has_shrunk_is_no_reason_to_look_behind_it),
         DRIVER_TEST(a_map_of_another_task_has_no_address),
         SMALL_TEST(r_5_limits_hold_and_what_is_given_back_counts),
     };

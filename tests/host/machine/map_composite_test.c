@@ -449,6 +449,48 @@ static void a_place_is_taken_as_a_whole(void **state)
     release_both(parts);
 }
 
+/* Nothing of a part is kept for a map that does not come about: neither an image nor its objects.
+ */
+static void a_refused_map_keeps_nothing_of_the_parts(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW), odd = new_pages(owner, 1, RW);
+    IOMemoryDescriptor *frozen =
+        describe(at, PAGE_SIZE, kIODirectionOutIn | kIOMemoryMapCopyOnWrite, owner);
+    IOMemoryDescriptor *plain = describe(at + PAGE_SIZE, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *misfit = describe(odd + 16, 64, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *inner = join((IOMemoryDescriptor *[]){plain, frozen}, 2);
+    IOMemoryDescriptor *low = window(plain, 0, PAGE_SIZE);
+    IOMemoryDescriptor *multi = join((IOMemoryDescriptor *[]){frozen, inner, low, misfit}, 4);
+    IOMemoryMap *map;
+
+    (void)state;
+    store(owner, at, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        expect_no_map(multi, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotAligned);
+        assert_int_equal(gIOMemoryReferenceCount, 0);
+    }
+    /* What the owner stores and puts there now is what is seen, and stays. */
+    store(owner, at, 2);
+    remove_pages(owner, at + PAGE_SIZE, 1);
+    assert_int_equal(new_pages(owner, 1, RW), at + PAGE_SIZE);
+    store(owner, at + PAGE_SIZE, 3);
+    map = map_all(inner, other, 0);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 3);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + PAGE_SIZE), 2);
+    assert_int_equal(gIOMemoryReferenceCount, 2);
+    expect_no_map(multi, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotAligned);
+    assert_int_equal(gIOMemoryReferenceCount, 2); /* those are another map's */
+    store(owner, at, 4);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + PAGE_SIZE), 2);
+    OSObject_release(map);
+    OSObject_release(multi);
+    OSObject_release(inner);
+    OSObject_release(low);
+    OSObject_release(misfit);
+    OSObject_release(plain);
+    OSObject_release(frozen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +507,7 @@ int main(void)
         MAP_TEST(an_interleaved_map_outlives_its_parts),
         MAP_TEST(empty_parts_are_passed_over),
         MAP_TEST(parts_own_their_pages),
+        MAP_TEST(a_refused_map_keeps_nothing_of_the_parts),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

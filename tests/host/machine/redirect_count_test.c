@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Redirections that meet at one map, and descriptors that change while they are on. */
 #include "descriptors/IODeviceMemory.h"
+#include "descriptors/IOMemoryMapping.h"
 #include "kernel/inject.h"
 #include "tests/host/machine/map_composite.h"
 
@@ -398,6 +399,71 @@ static void former_maps_of_registers_are_not_redirected(void **state)
     OSObject_release(memory);
 }
 
+static bool is_shown(IOMemoryMap *map)
+{
+    struct mmu_translation seen;
+
+    return translate(other, IOMemoryMap_getAddress(map), &seen);
+}
+
+/* Nobody else would ever end what a window has begun. */
+static void a_window_ends_its_redirections_with_itself(void **state)
+{
+    IODeviceMemory *const registers = IODeviceMemory_withRange(DEVICE, PAGE_SIZE);
+    IOMemoryDescriptor *const parent = IOMemoryDescriptor_upcast(registers);
+    IOMemoryMap *map = map_all(parent, other, 0);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryDescriptor *low =
+            i == 0 ? window(parent, 0, 64)
+                   : IOMemoryDescriptor_upcast(IODeviceMemory_withSubRange(registers, 0, 64));
+        IOMemoryDescriptor *lowest = window(low, 0, 8);
+
+        redirect(lowest, TASK_NULL, true);
+        redirect(lowest, owner, true);
+        redirect(parent, owner, true);
+        OSObject_release(lowest);
+        assert_int_equal(IOMemoryDescriptor_getFlags(low) & kIOMemoryRedirected, 0);
+        assert_false(is_shown(map)); /* that one has begun itself, and ends itself */
+        redirect(parent, owner, false);
+        assert_int_equal(IOMemoryDescriptor_getFlags(parent) & kIOMemoryRedirected, 0);
+        assert_true(is_shown(map));
+        redirect(low, TASK_NULL, true);
+        assert_false(is_shown(map));
+        OSObject_release(low);
+        assert_true(is_shown(map));
+    }
+    OSObject_release(map);
+    OSObject_release(registers);
+}
+
+/* The end does not find a map that has left meanwhile: it goes on as it leaves. */
+static void a_map_that_leaves_waits_no_longer(void **state)
+{
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), PAGE_SIZE, 3, owner);
+    IOMemoryDescriptor *next = describe(new_pages(owner, 1, RW), PAGE_SIZE, 3, owner);
+    IOMemoryMap *maps[] = {map_all(memory, other, kIOMapUnique),
+                           map_all(memory, other, kIOMapUnique)};
+
+    (void)state;
+    redirect(memory, TASK_NULL, true);
+    redirect(memory, owner, true);
+    IOMemoryDescriptor_removeMapping(memory, maps[0]);
+    assert_true(IOMemoryMap_setMemoryDescriptor(maps[1], next, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        expect_waiting(other, IOMemoryMap_getAddress(maps[i]), false);
+    }
+    redirect(memory, TASK_NULL, false);
+    redirect(memory, owner, false);
+    for (unsigned i = 0; i < 2; i++) {
+        expect_waiting(other, IOMemoryMap_getAddress(maps[i]), false);
+        OSObject_release(maps[i]);
+    }
+    OSObject_release(next);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +481,8 @@ int main(void)
         MAP_TEST(a_dead_task_is_not_safe),
         MAP_TEST(a_window_is_not_redirected_without_its_parent),
         MAP_TEST(former_maps_are_not_redirected),
+        MAP_TEST(a_window_ends_its_redirections_with_itself),
+        MAP_TEST(a_map_that_leaves_waits_no_longer),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

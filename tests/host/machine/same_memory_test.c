@@ -34,6 +34,68 @@ static void split_ranges_are_the_same_memory(void **state)
     OSObject_release(memory);
 }
 
+static uint8_t seen_at_home(IOMemoryMap *map)
+{
+    return load(owner, IOMemoryMap_getAddress(map));
+}
+
+/* Persistent memory is shown to its owner, too, wherever that has moved it, and in place only
+ * there.
+ */
+static void the_owner_is_shown_the_same_memory(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *memory = describe(at, 2 * PAGE_SIZE, 3 | kIOMemoryPersistent, owner);
+    IOMemoryMap *home, *part, *away;
+
+    (void)state;
+    store(owner, at, 7);
+    home = map_all(memory, owner, 0);
+    part = IOMemoryDescriptor_createMappingInTask(memory, owner, 0, kIOMapAnywhere, 0, 16);
+    away = map_all(memory, owner, 0);
+    assert_ptr_equal(away, home);
+    OSObject_release(away);
+    assert_int_equal(IOMemoryMap_getAddress(home), at);
+    assert_int_equal(IOMemoryMap_getAddress(part), at);
+    remove_pages(owner, at, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        /* Nothing is there any more, and then another page; its old views are the owner's. */
+        away = map_all(memory, owner, 0);
+        assert_int_equal(seen_at_home(away), 7);
+        OSObject_release(away);
+        away = IOMemoryDescriptor_createMappingInTask(memory, owner, 0, kIOMapAnywhere, 0, 16);
+        assert_int_equal(seen_at_home(away), 7);
+        OSObject_release(away);
+        if (i == 0) {
+            assert_int_equal(new_pages(owner, 1, RW), at);
+        }
+    }
+    OSObject_release(part);
+    OSObject_release(home);
+    OSObject_release(memory);
+}
+
+/* Of other memory, what the first map has shown is what the owner's own later ones show. */
+static void all_maps_show_the_same_memory(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, RW);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, 3, owner);
+    IOMemoryMap *first = map_all(memory, other, 0), *home;
+
+    (void)state;
+    store(other, IOMemoryMap_getAddress(first), 7);
+    home = map_all(memory, owner, 0);
+    assert_int_equal(IOMemoryMap_getAddress(home), at);
+    OSObject_release(home);
+    remove_pages(owner, at, 1);
+    assert_int_equal(new_pages(owner, 1, RW), at);
+    home = map_all(memory, owner, 0);
+    assert_int_equal(seen_at_home(home), 7);
+    OSObject_release(home);
+    OSObject_release(first);
+    OSObject_release(memory);
+}
+
 /* What no task shows is what it was: registers, nothing at all, a buffer of nobody's. */
 static void memory_of_no_task_is_the_same_memory(void **state)
 {
@@ -337,6 +399,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(split_ranges_are_the_same_memory),
         MAP_TEST(memory_of_no_task_is_the_same_memory),
+        MAP_TEST(the_owner_is_shown_the_same_memory),
+        MAP_TEST(all_maps_show_the_same_memory),
         MAP_TEST(a_split_range_is_upgraded),
         MAP_TEST(an_owner_that_maps_its_memory_dies),
         MAP_TEST(a_window_counts_its_own_pages),
