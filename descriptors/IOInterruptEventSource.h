@@ -31,7 +31,8 @@ typedef void (*IOInterruptEventSource_Action)(OSObject *owner, IOInterruptEventS
 /*
  * A source for interrupt `intIndex` of the provider's "interrupts" (GIC: three cells, type,
  * number, flags), +1. provider NULL: software. NULL: kIOReturnBadArgument (no owner, a negative
- * index), kIOReturnNoInterrupt (it has no such interrupt), kIOReturnNoMemory.
+ * index), kIOReturnNoInterrupt (it has no such interrupt), kIOReturnNoMemory. The initialiser is
+ * for once (kIOReturnNotPermitted).
  */
 IOInterruptEventSource *IOInterruptEventSource_interruptEventSource(
     OSObject *owner, IOInterruptEventSource_Action action, IOService *provider, int intIndex);

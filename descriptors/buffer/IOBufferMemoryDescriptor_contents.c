@@ -52,6 +52,13 @@ static void set_direction(IOMemoryDescriptor *base, IODirection direction)
         __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
         return;
     }
+    /*
+     * What the system mapper lets devices do goes by the preparation; a handler cannot take it
+     * away, and leaves what was right until now.
+     */
+    if (!platform_in_interrupt()) {
+        IOMemoryDescriptor_dropSystemMap(base);
+    }
     /* The pages are the buffer's own, writable whatever they were pinned for. */
     base->flags &= ~kIOMemoryPreparedReadOnly;
     if ((direction & kIODirectionOutIn) == kIODirectionOut) {

@@ -89,6 +89,11 @@ IOReturn IOMemoryDescriptor_systemMap(IOMemoryDescriptor *self, uint64_t *base)
         if (platform_in_interrupt()) {
             return kIOReturnCannotLock;
         }
+        /* A device may be at work in what there is. */
+        if (self->systemMap.mapper != NULL &&
+            __atomic_load_n(&self->dmaActive, __ATOMIC_RELAXED) != 0) {
+            return kIOReturnBusy;
+        }
         IOMemoryDescriptor_dropSystemMap(self);
         status = make(self, mapper);
     }

@@ -211,6 +211,11 @@ bool IOInterruptEventSource_init(IOInterruptEventSource *self, OSObject *owner,
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
+    /* Once: by another line, nobody would take the handler off the first one. */
+    if (self->super.owner != NULL) {
+        IOMemory_fail(kIOReturnNotPermitted);
+        return false;
+    }
     if (provider != NULL) {
         const IOReturn status = find_line(self, provider, intIndex);
 

@@ -72,6 +72,48 @@ static void a_length_that_is_set_is_mapped_anew(void **state)
     system_stop(mapper, unit);
 }
 
+/*
+ * What a device is at work with is not taken away, who asks for the rest is told so; and a
+ * direction that the buffer takes on is a right in the mapping.
+ */
+static void a_buffer_is_mapped_by_what_it_is_now(void **state)
+{
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    IOService *unit;
+    struct test_mapper *mapper = system_start(&unit);
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(2 * PAGE_SIZE, kIODirectionOut, false);
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_upcast(buffer);
+    IODMACommand *command = dma_command(&any, kMapped, memory);
+    IODMACommand_Segment64 list[2];
+    uint64_t physical;
+    IOByteCount left;
+
+    (void)state;
+    IOBufferMemoryDescriptor_setLength(buffer, PAGE_SIZE);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(dma_list(command, list, 2), 1);
+    IOBufferMemoryDescriptor_setLength(buffer, 2 * PAGE_SIZE);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &left, 0), 0);
+    assert_int_equal(left, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+    assert_int_equal(
+        IOMapper_translate(&mapper->super, list[0].fIOVMAddr, kIODMAMapReadAccess, &physical, NULL),
+        kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    expect_addresses(mapper, memory);
+    IOBufferMemoryDescriptor_setDirection(buffer, kIODirectionOutIn);
+    assert_int_equal(
+        IOMapper_translate(&mapper->super,
+                           IOMemoryDescriptor_getPhysicalSegment(memory, PAGE_SIZE, NULL, 0),
+                           kIODMAMapReadAccess | kIODMAMapWriteAccess, &physical, NULL),
+        kIOReturnSuccess);
+    expect_addresses(mapper, memory);
+    OSObject_release(command);
+    OSObject_release(buffer);
+    system_stop(mapper, unit);
+}
+
 /* What was mapped of memory that it describes no more is not what it is asked for now. */
 static void a_descriptor_made_anew_is_mapped_anew(void **state)
 {
@@ -414,6 +456,7 @@ int main(void)
         MAP_TEST(one_mapping_of_the_whole_is_shared),
         MAP_TEST(an_unmapped_command_lists_memory),
         MAP_TEST(a_length_that_is_set_is_mapped_anew),
+        MAP_TEST(a_buffer_is_mapped_by_what_it_is_now),
         MAP_TEST(a_descriptor_made_anew_is_mapped_anew),
         MAP_TEST(composites_are_mapped_as_a_whole),
         MAP_TEST(a_cursor_begins_with_the_piece_that_it_begins_in),

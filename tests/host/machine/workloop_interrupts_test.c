@@ -82,6 +82,30 @@ static enum irq_result nobody(void *context)
     return IRQ_NOTHING;
 }
 
+/* Initialised again, its handler would stay on a line that nobody knows any more. */
+static void a_source_is_initialised_once(void **state)
+{
+    static const uint8_t two[] = {0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 4,
+                                  0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 4};
+    IOService *device = device_of(two, sizeof(two));
+    IOInterruptEventSource *source =
+        IOInterruptEventSource_interruptEventSource(source_owner, act, device, 0);
+
+    (void)state;
+    assert_int_equal(IOWorkLoop_addEventSource(loop, source), kIOReturnSuccess);
+    IOInterruptEventSource_enable(source);
+    assert_false(IOInterruptEventSource_init(source, source_owner, act, device, 1));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    assert_int_equal(IOInterruptEventSource_getIntIndex(source), 0);
+    assert_true(IOEventSource_isEnabled(source));
+    assert_int_equal(IOWorkLoop_removeEventSource(loop, source), kIOReturnSuccess);
+    assert_false(sim_line_is_enabled(LEVEL_LINE));
+    assert_int_equal(irq_register(LEVEL_LINE, nobody, NULL), KERN_SUCCESS);
+    assert_int_equal(irq_unregister(LEVEL_LINE), KERN_SUCCESS);
+    OSObject_release(source);
+    OSObject_release(device);
+}
+
 /* A line that somebody else has: said, and not taken from him. */
 static void a_line_that_is_taken(void **state)
 {
@@ -224,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SOURCE_TEST(specifiers_are_judged),
         SOURCE_TEST(a_line_that_is_taken),
+        SOURCE_TEST(a_source_is_initialised_once),
         SOURCE_TEST(each_line_has_its_own_handler),
         SOURCE_TEST(a_line_that_is_up_already),
         SOURCE_TEST(actions_may_change_their_source),
