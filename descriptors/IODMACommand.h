@@ -419,7 +419,8 @@ enum {
 
 /*
  * A command for a device, through its mapper: 64-bit entries, maxAddressBits, no other
- * limit. *command +1. kIOReturnBadArgument: NULL, options, bits above 64.
+ * limit. *command +1. kIOReturnBadArgument: NULL, options, bits above 64; kIOReturnNoDevice: its
+ * mapper did not start; kIOReturnNoMemory.
  */
 IOReturn IODMACommand_Create(IOService *device, uint64_t options,
                              const IODMACommandSpecification *specification,
@@ -439,7 +440,11 @@ IOReturn IODMACommand_PrepareForDMA(IODMACommand *self, uint64_t options,
                                     uint64_t *flags, uint32_t *segmentsCount,
                                     IOAddressSegment segments[kIODMACommandSegmentsMax]);
 
-/* Complete, clear, complete the descriptor: the first error. kIOReturnNotReady: not prepared. */
+/*
+ * Complete, clear, complete the descriptor: the first error. kIOReturnNotReady: not prepared;
+ * kIOReturnNotPermitted: for a driver process a command that the kernel has prepared by other
+ * names.
+ */
 IOReturn IODMACommand_CompleteDMA(IODMACommand *self, uint64_t options);
 
 /* What is prepared; *memory is retained. kIOReturnNotReady. */

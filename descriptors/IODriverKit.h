@@ -178,7 +178,8 @@ kern_return_t IOBufferMemoryDescriptor_SetLength_Invoke(
 /*
  * Local: where the calling task sees the buffer, and its length now. A driver's address is that of
  * a mapping of the whole capacity, made by the first call and kept by the proxy. kIOReturnNotReady:
- * in the kernel, a buffer that is mapped nowhere; else as CreateMapping.
+ * in the kernel, a buffer that is mapped nowhere; kIOReturnBusy: the first call, of a buffer that
+ * is shorter than its capacity, while a DMA command is active on it; else as CreateMapping.
  */
 kern_return_t IOBufferMemoryDescriptor_GetAddressRange(IOBufferMemoryDescriptor *self,
                                                        IOAddressSegment *range);

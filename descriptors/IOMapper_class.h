@@ -147,6 +147,12 @@ uint64_t IOMapper_beginRun(IOMapper *self, struct IOMapperUse *use, uint64_t phy
 IOReturn IOMapper_endTransfer(IOMapper *self, struct IOMapperUse *use, IOMemoryDescriptor *memory,
                               uint64_t offset, uint64_t mapAddress, uint64_t mapLength);
 
+/*
+ * As IOMapper_copyMapperForDeviceWithIndex, which can only say NULL: success and *mapper NULL is a
+ * device that has none of its own; on an error there is one, and it must not do DMA without.
+ */
+IOReturn IOMapper_findForDevice(IOService *device, unsigned index, IOMapper **mapper);
+
 /* What a subclass's free ends with: unpublished, and the provider let go. */
 void IOMapper_free(IOMapper *self);
 

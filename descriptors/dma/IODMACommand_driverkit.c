@@ -33,7 +33,11 @@ IOReturn IODMACommand_Create_Impl(IOService *device, uint64_t options,
         return kIOReturnBadArgument;
     }
     limits = IODMASpecification_options((UInt8)specification->maxAddressBits, 0, 0, 1);
-    mapper = IOMapper_copyMapperForDevice(device);
+    /* Physical addresses would be another's, or nobody's, to a device that is translated. */
+    status = IOMapper_findForDevice(device, 0, &mapper);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
     self = IODMACommand_withRefCon(NULL);
     status =
         self == NULL
@@ -96,6 +100,27 @@ static bool shows_neighbours(IOMemoryDescriptor *memory, uint64_t offset, uint64
            !IODriverRights_ownsPages(memory, offset, length);
 }
 
+/* Over what was set by another name: a failure brings it back. */
+static __attribute__((noinline)) IOReturn prepare_over(IODMACommand *self,
+                                                       IOMemoryDescriptor *memory, uint64_t offset,
+                                                       uint64_t length, uint64_t *flags,
+                                                       uint32_t *segmentsCount,
+                                                       IOAddressSegment *segments)
+{
+    IOMemoryDescriptor *const before = self->memory;
+    IOReturn status;
+
+    OSObject_retain(before);
+    IODMACommand_clearMemoryDescriptor(self, false);
+    status = IODMACommand_PrepareForDMA_Impl(self, kIODMACommandPrepareForDMANoOptions, memory,
+                                             offset, length, flags, segmentsCount, segments);
+    if (status != kIOReturnSuccess) {
+        IODMACommand_setMemoryDescriptor(self, before, false);
+    }
+    OSObject_release(before);
+    return status;
+}
+
 IOReturn IODMACommand_PrepareForDMA_Impl(IODMACommand *self, uint64_t options,
                                          IOMemoryDescriptorRef memoryRef, uint64_t offset,
                                          uint64_t length, uint64_t *flags, uint32_t *segmentsCount,
@@ -118,6 +143,9 @@ IOReturn IODMACommand_PrepareForDMA_Impl(IODMACommand *self, uint64_t options,
     }
     if (self->active != 0) {
         return kIOReturnBusy;
+    }
+    if (self->memory != NULL) {
+        return prepare_over(self, memory, offset, length, flags, segmentsCount, segments);
     }
     /* Without a direction the device would write what the caller itself may only read. */
     if (!IODriverRights_mayTransfer(memory)) {
@@ -158,13 +186,13 @@ IOReturn IODMACommand_CompleteDMA_Impl(IODMACommand *self, uint64_t options)
     if (self->active == 0) {
         return kIOReturnNotReady;
     }
-    memory = self->memory;
-    /* The command may hold the last reference, and completing comes after it has let go. */
-    OSObject_retain(memory);
-    status = IODMACommand_clearMemoryDescriptor(self, true);
+    /* A driver process ends what it has begun, and not what the kernel has prepared for itself. */
+    if (!self->preparedMemory && current_task() != kernel_task) {
+        return kIOReturnNotPermitted;
+    }
+    status = IODMACommand_takeMemory(self, &memory);
     /* Refused, since the device still has it: the descriptor stays prepared under it. */
-    if (self->active != 0) {
-        OSObject_release(memory);
+    if (memory == NULL) {
         return status;
     }
     /* The command has forgotten it, and nobody would ask again once another's DMA is over. */

@@ -113,6 +113,23 @@ IOReturn IODMACommand_setMemoryDescriptor(IODMACommand *self, IOMemoryDescriptor
     return kIOReturnSuccess;
 }
 
+IOReturn IODMACommand_takeMemory(IODMACommand *self, IOMemoryDescriptor **memory)
+{
+    IOReturn status;
+
+    *memory = NULL;
+    if (platform_in_interrupt()) {
+        return kIOReturnCannotLock;
+    }
+    status = complete_all(self);
+    if (self->active == 0) {
+        *memory = self->memory;
+        self->memory = NULL;
+        self->general = NULL;
+    }
+    return status;
+}
+
 IOReturn IODMACommand_clearMemoryDescriptor(IODMACommand *self, bool autoComplete)
 {
     IOReturn status = kIOReturnSuccess;

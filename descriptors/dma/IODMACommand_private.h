@@ -204,6 +204,12 @@ static inline void IODMACommand_noteEntry(IODMACommand *self)
                                 (self->spec.options & kIODMAMapOptionIterateOnly) == 0));
 }
 
+/*
+ * Complete an active command and clear its memory, whose reference is the caller's then; the first
+ * error. *memory NULL: it stays active, or this is a handler.
+ */
+IOReturn IODMACommand_takeMemory(IODMACommand *self, IOMemoryDescriptor **memory);
+
 /* Undo place, placeWhole and the mapping, as far as they came. The first error is the answer. */
 IOReturn IODMACommand_letGo(IODMACommand *self);
 

@@ -89,8 +89,7 @@ bool IODriverRights_isCreator(IOMemoryDescriptor *memory)
 
 bool IODriverRights_mayWrite(IOMemoryDescriptor *memory)
 {
-    return (IOMemoryDescriptor_getDirection(memory) & kIODirectionIn) != 0 ||
-           IODriverRights_isCreator(memory);
+    return (memory->flags & kIODirectionIn) != 0 || IODriverRights_isCreator(memory);
 }
 
 bool IODriverRights_mayTransfer(IOMemoryDescriptor *memory)

@@ -36,9 +36,12 @@ static void close_others(IODriverTask *self)
  */
 static void close_commands(IODriverTask *self)
 {
+    const task_t before = current_task();
     OSObject *object;
     uint32_t from = 0;
 
+    /* By its own rights: what the kernel has prepared is not its driver's to complete. */
+    platform_set_current_task(self->task);
     while ((object = IOHandleTable_takeNext(&self->table, OSTypeID(IODMACommand), &from)) != NULL) {
         IODMACommand *const command = (IODMACommand *)object;
         const bool active =
@@ -53,6 +56,7 @@ static void close_commands(IODriverTask *self)
         IODMACommand_CompleteDMA_Impl(command, kIODMACommandCompleteDMANoOptions);
         OSObject_release(object);
     }
+    platform_set_current_task(before);
 }
 
 void IODriverTask_closeAll(IODriverTask *self)

@@ -106,7 +106,7 @@ kern_return_t IOMemoryDescriptor_CreateMapping_Impl(IOMemoryDescriptor *self, ui
         status = kIOReturnUnsupported;
     }
     if (status == kIOReturnSuccess) {
-        length = length != 0 ? length : IOMemoryDescriptor_getLength(self);
+        length = length != 0 ? length : self->length;
         status = check_map(self, offset, length);
     }
     if (status != kIOReturnSuccess) {

@@ -227,3 +227,16 @@ IOMapper *IOMapper_copyMapperForDevice(IOService *device)
 {
     return IOMapper_copyMapperForDeviceWithIndex(device, 0);
 }
+
+IOReturn IOMapper_findForDevice(IOService *device, unsigned index, IOMapper **mapper)
+{
+    *mapper = IOMapper_copyMapperForDeviceWithIndex(device, index);
+    if (*mapper != NULL) {
+        return kIOReturnSuccess;
+    }
+    /* Where nothing names one, nothing has failed. */
+    return device != NULL && IOService_countCells(device, "iommu-parent") == 0 &&
+                   IOService_countCells(device, "iommus") == 0
+               ? kIOReturnSuccess
+               : IOMemoryLastError();
+}

@@ -177,6 +177,19 @@ static void commands(IOService *device)
                                        data));
     CHECK(*(uint8_t *)(range.address + 54) == 0x55 && *(uint8_t *)(range.address + 55) == 0);
     GOOD(IODMACommand_CompleteDMA(command, 0));
+    OSObject_release(data);
+    /* A length that the device's prepared bytes keep is not changed for a while, and then for good.
+     */
+    GOOD(IOBufferMemoryDescriptor_Create(kIOMemoryDirectionInOut, PAGE_SIZE, 0, &data));
+    GOOD(IOBufferMemoryDescriptor_SetLength(data, 100));
+    count = kIODMACommandSegmentsMax;
+    GOOD(IODMACommand_PrepareForDMA(command, 0, data, 0, 100, &flags, &count, segments));
+    GIVES(IOBufferMemoryDescriptor_GetAddressRange(data, &range), kIOReturnBusy);
+    GOOD(IOMemoryDescriptor_GetLength((IOMemoryDescriptor *)data, &length));
+    CHECK(length == 100);
+    GOOD(IODMACommand_CompleteDMA(command, 0));
+    GOOD(IOBufferMemoryDescriptor_GetAddressRange(data, &range));
+    CHECK(range.length == 100);
     BAD(IODMACommand_Create(NULL, 0, &any, &command));
     BAD(IODMACommand_Create(device, 1, &any, &command));
     OSObject_release(data);

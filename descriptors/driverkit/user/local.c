@@ -72,7 +72,11 @@ static kern_return_t map_whole(IOBufferMemoryDescriptor *self, uint64_t length)
     const bool shorter = length < self->capacity;
     kern_return_t status = kIOReturnSuccess, restored = kIOReturnSuccess;
 
-    if (shorter) {
+    /* Back again is refused while a device is at work there: found out before anything changes. */
+    if (shorter && length != 0) {
+        status = IOBufferMemoryDescriptor_SetLength(self, length - 1);
+    }
+    if (shorter && status == kIOReturnSuccess) {
         status = IOBufferMemoryDescriptor_SetLength(self, self->capacity);
     }
     if (status != kIOReturnSuccess) {

@@ -75,6 +75,45 @@ static void dc_31_a_list_without_room_is_undone(void **state)
     OSObject_release(memory);
 }
 
+/* Also what was set before by another name: a call that fails leaves the command as it was. */
+static void what_was_set_before_a_failure_is_set_after_it(void **state)
+{
+    IOMemoryDescriptor *memory = new_memory(), *set = new_memory();
+    IODMACommand *command = create(&wide);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IODMACommand_setMemoryDescriptor(command, i == 0 ? set : memory, false),
+                         kIOReturnSuccess);
+        assert_int_equal(prepare(command, memory, 0, 1), kIOReturnNoSpace);
+        assert_int_equal(prepare(command, memory, 3 * PAGE_SIZE, 32), kIOReturnBadArgument);
+        assert_ptr_equal(IODMACommand_getMemoryDescriptor(command), i == 0 ? set : memory);
+    }
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(set);
+    OSObject_release(memory);
+}
+
+/* Physical addresses in place of those of a unit that did not start would be another's memory. */
+static void a_device_whose_unit_is_not_there_has_no_command(void **state)
+{
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IODMACommand *command = (IODMACommand *)state;
+
+    assert_int_equal(IOService_setCell(device, "iommu-parent", 77), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_Create(device, 0, &wide, &command), kIOReturnNoDevice);
+    assert_null(command);
+    assert_int_equal(IOService_setProperty(device, "iommu-parent", NULL, 0), kIOReturnSuccess);
+    /* What was the matter with another device before is no reason to refuse this one. */
+    assert_int_equal(IODMACommand_Create(device, 0, &wide, &command), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(device);
+}
+
 /* What another one's device does with the memory is no reason to leave it prepared for ever. */
 static void another_ones_transfer_keeps_nothing_prepared(void **state)
 {
@@ -450,6 +489,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(dc_31_a_list_without_room_is_undone),
+        MAP_TEST(what_was_set_before_a_failure_is_set_after_it),
+        MAP_TEST(a_device_whose_unit_is_not_there_has_no_command),
         MAP_TEST(another_ones_transfer_keeps_nothing_prepared),
         MAP_TEST(a_failure_at_each_step_leaves_the_command_usable),
         MAP_TEST(what_the_memory_says_against_it_is_the_answer),

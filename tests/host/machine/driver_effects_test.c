@@ -202,6 +202,35 @@ static void a_device_that_does_not_stop_keeps_its_pages(void **state)
     OSObject_release(good.mapper);
 }
 
+/* A driver that has a command of the kernel's ends neither what that has prepared, nor does its
+ * end.
+ */
+static void what_the_kernel_has_prepared_is_not_the_drivers_to_complete(void **state)
+{
+    IOMemoryDescriptor *memory =
+        describe(new_pages(two.task, 1, RW), PAGE_SIZE, kIODirectionOutIn, two.task);
+    struct good good;
+    union any message, reply;
+    IODMACommand *command;
+
+    (void)state;
+    good_start(&good);
+    command = (IODMACommand *)driver_object(&one, good.command);
+    OSObject_retain(command);
+    GOOD(IOMemoryDescriptor_prepare(memory, 0));
+    GOOD(IODMACommand_setMemoryDescriptor(command, memory, true));
+    good_request(&good, 9, &message); /* complete */
+    assert_int_equal(driver_send(&one, &message, 40, &reply, 24), kIOReturnNotPermitted);
+    task_terminate(one.task);
+    assert_ptr_equal(current_task(), kernel_task);
+    GOOD(IODMACommand_complete(command, true, true));
+    GOOD(IOMemoryDescriptor_complete(memory, 0));
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(good.service);
+    OSObject_release(good.mapper);
+}
+
 /* --- Another CPU writes to the request ------------------------------------------------------- */
 
 static union any calm, changed;
@@ -287,6 +316,7 @@ int main(void)
         DRIVER_TEST(commands_are_prepared_by_messages),
         DRIVER_TEST(devices_gain_no_right_for_a_driver),
         DRIVER_TEST(a_device_that_does_not_stop_keeps_its_pages),
+        DRIVER_TEST(what_the_kernel_has_prepared_is_not_the_drivers_to_complete),
         DRIVER_TEST(r_1_requests_are_read_once),
     };
 
