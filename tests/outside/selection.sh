@@ -118,7 +118,7 @@ check "nothing was built in any of these" [ ! -e "$work/o" ]
 
 asked page@gicv3
 check "one image: one build of it" lists DEBUG=1 LLVM= gcc-debug/tests/target/page.{elf,img}
-asked page@gicv3:clang-release/free
+asked page@smmu:clang-release/free
 check "an image by clang" lists DEBUG= LLVM=1 clang-release/tests/target/page.{elf,img}
 asked 'tests/outside/format.sh host:page'
 check "a host program, and a script that needs nothing" lists DEBUG=1 LLVM= host/kernel/page_test

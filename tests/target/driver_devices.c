@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: default gicv3 max
-// BUILDS: default:gcc-release gicv3:clang-release el2v3:gcc-debug-monitored
+// BUILDS: default:gcc-release smmu:clang-release el2v3:gcc-debug-monitored
 /*
  * Driver processes that were given a device: its registers, its interrupt and its mapper, and that
  * it stops and lets go of everything when they end, however they end.

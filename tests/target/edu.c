@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: default gicv3 max ram64m ram8g
-// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
+// BUILDS: default:gcc-release default:clang-debug smmu:clang-release el2v3:gcc-debug-monitored
 // QEMU: -machine iommu=smmuv3 -device edu
 /*
  * The edu device as an engine behind the SMMU: 28 bits of address, and all of RAM. How the machine

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: default max ram64m smmu pci packed
-// BUILDS: default:gcc-release gicv3:clang-release
+// BUILDS: default:gcc-release smmu:clang-release
 // FILE: disk 1M words
 // FILE: nvme 1M words
 // FILE: card 1M words

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: default gicv3 max ram64m ram8g smmu
-// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
+// BUILDS: default:gcc-release default:clang-debug smmu:clang-release el2v3:gcc-debug-monitored
 // FILE: card 4M words
 // QEMU: -device sdhci-pci
 // QEMU: -blockdev driver=file,filename=$FILES/card,node-name=file0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: default gicv3 max ram64g ram64m ram8g
-// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
+// BUILDS: default:gcc-release default:clang-debug smmu:clang-release el2v3:gcc-debug-monitored
 // QEMU: -machine iommu=smmuv3
 // QEMU: -device edu,addr=3.0 -device edu,addr=5.0 -device edu,addr=7.0
 /*

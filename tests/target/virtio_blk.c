@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: default gicv3 max packed pci pcismmu pciv3 ram64m ram8g smmu
-// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
+// BUILDS: default:gcc-release default:clang-debug smmu:clang-release pcismmu:gcc-release
+// BUILDS: el2v3:gcc-debug-monitored
 // FILE: main 4M words
 // FILE: plain 4M words
 // FILE: readonly 1M words

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: default max ram64m pci packed
-// BUILDS: default:gcc-release gicv3:clang-release
+// BUILDS: default:gcc-release smmu:clang-release pcismmu:gcc-release
 // FILE: one 1M words
 // FILE: two 1M words
 // QEMU: -blockdev driver=file,filename=$FILES/one,node-name=file0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: default packed
-// BUILDS: default:gcc-release gicv3:clang-release
+// BUILDS: default:gcc-release smmu:clang-release
 // QEMU: -blockdev driver=null-co,node-name=disk0,size=1073741824,read-zeroes=on
 // QEMU: -device virtio-blk-device,drive=disk0,serial=wrap
 /*
