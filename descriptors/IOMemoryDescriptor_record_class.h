@@ -56,6 +56,7 @@ struct IOMemoryDescriptor {
      * is kept from them.
      */
     bool isOneRun;
+    bool isNarrow;            /* of a class without a mapSpecification: mapped with 32 bits */
     IOPhysicalAddress oneRun; /* of byte 0 */
     /*
      * The same of memory in any number of runs: these are all that a walk would deliver for a

@@ -152,7 +152,11 @@ IOReturn composite_prepare(IOMemoryDescriptor *base, IODirection direction)
         status = IOMemoryDescriptor_prepare(self->parts[i].memory, direction);
     }
     if (status == kIOReturnSuccess) {
-        base->wireCount++;
+        /* Its parts' own mappings have the limit by their prepares, and this one by its own first.
+         */
+        if (base->wireCount++ == 0) {
+            base->isNarrow = (direction & kIODirectionPrepareToPhys32) != 0;
+        }
         return kIOReturnSuccess;
     }
     /* Those before the failing one, once each, the last first; i stands behind the failing one. */

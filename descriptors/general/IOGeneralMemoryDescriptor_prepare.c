@@ -73,6 +73,21 @@ static inline IOReturn wire_runs(IOGeneralMemoryDescriptor *self, unsigned flags
     return status == KERN_SUCCESS ? kIOReturnSuccess : wire_rest(self, flags, status);
 }
 
+/*
+ * Will 32 address bits do? By where the pages are, or by what the system mapper has devices see in
+ * their place.
+ */
+static __attribute__((noinline)) bool is_within_32_bits(IOGeneralMemoryDescriptor *self)
+{
+    const IODMAMapSpecification narrow = {.numAddressBits = 32};
+
+    if (IOMapper_systemMapper() == NULL || (self->super.flags & kIOMemoryMapperNone) != 0) {
+        return self->wired.highest <= FOUR_GIB;
+    }
+    descriptor_add_dma_map_spec(&self->super, &narrow);
+    return true;
+}
+
 static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
 {
     const bool below4GiB = ((direction | self->super.flags) & kIODirectionPrepareToPhys32) != 0;
@@ -96,7 +111,7 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
         }
         return status;
     }
-    if (below4GiB && self->wired.highest > FOUR_GIB) {
+    if (below4GiB && !is_within_32_bits(self)) {
         unwire(self, false);
         return kIOReturnCannotWire;
     }

@@ -36,8 +36,10 @@ static IOReturn make(IOMemoryDescriptor *self, IOMapper *mapper)
 {
     struct IODMASystemMap *const map = &self->systemMap;
     const struct IODMAReach reach = IOMemoryDescriptor_reach(self, 0, self->length);
-    const IODMAMapSpecification *const spec =
+    const IODMAMapSpecification narrow = {.numAddressBits = 32};
+    const IODMAMapSpecification *const own =
         IOMemoryDescriptor_methods(self)->mapSpecification(self);
+    const IODMAMapSpecification *const spec = own == NULL && self->isNarrow ? &narrow : own;
     IOReturn status = kIOReturnSuccess;
 
     if ((reach.some & kIOMemoryRemote) != 0) {

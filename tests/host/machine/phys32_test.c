@@ -5,6 +5,7 @@
 #include "kernel/page.h"
 #include "tests/host/machine/kernel_pages.h"
 #include "tests/host/sim/sim_cache.h"
+#include "tests/lib/portable/test_mapper.h"
 
 #define FOUR_GIB (1ull << 32)
 
@@ -93,6 +94,73 @@ static void the_limit_is_exact(void **state)
     page_free(above, ORDER);
 }
 
+static IOByteCount shown_to_devices(IOMemoryDescriptor *memory, addr64_t *address)
+{
+    IOByteCount length;
+
+    *address = IOMemoryDescriptor_getPhysicalSegment(memory, 0, &length, 0);
+    return length;
+}
+
+/* Behind a mapper it is the I/O addresses that are to have 32 bits; what it does not show, has
+ * none.
+ */
+static void a_mapper_brings_memory_below(void **state)
+{
+    IOService *unit = IOService_withReader("unit", NULL, NULL);
+    paddr_t below, above;
+
+    (void)state;
+    take_border(&below, &above);
+    for (unsigned i = 0; i < 2; i++) {
+        struct test_mapper *mapper = test_mapper_new(i == 0 ? 0x100 : FOUR_GIB >> PAGE_SHIFT);
+        const uint64_t at = (uintptr_t)phys_to_virt(above);
+        IOMemoryDescriptor *untranslated;
+
+        mapper->super.fIsSystem = true;
+        assert_true(IOMapper_start(&mapper->super, unit));
+        for (enum asker asker = 0; asker <= NOBODY; asker++) {
+            IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRange(
+                at, PAGE_SIZE, kIODirectionIn | (asker == MEMORY ? kIODirectionPrepareToPhys32 : 0),
+                kernel_task);
+            IOMemoryDescriptor *window =
+                IOMemoryDescriptor_upcast(IOSubMemoryDescriptor_withSubRange(
+                    memory, 0, PAGE_SIZE,
+                    kIODirectionIn | (asker == WINDOW ? kIODirectionPrepareToPhys32 : 0)));
+            IOMemoryDescriptor *asked[] = {window, memory};
+            addr64_t address;
+
+            assert_int_equal(IOMemoryDescriptor_prepare(
+                                 window, asker == CALLER ? kIODirectionPrepareToPhys32 : 0),
+                             kIOReturnSuccess);
+            /* Its own flag is the memory's alone: it limits what that is mapped at. */
+            for (unsigned k = asker == MEMORY ? 1 : 0; k < 2; k++) {
+                assert_int_equal(shown_to_devices(asked[k], &address),
+                                 i == 0 || asker == NOBODY ? PAGE_SIZE : 0);
+                assert_int_equal(address > UINT32_MAX, i == 1 && asker == NOBODY);
+            }
+            assert_int_equal(IOMemoryDescriptor_complete(window, 0), kIOReturnSuccess);
+            /* The limit was of that preparation. */
+            assert_int_equal(IOMemoryDescriptor_prepare(window, 0), kIOReturnSuccess);
+            assert_int_equal(shown_to_devices(window, &address),
+                             i == 0 || asker != WINDOW ? PAGE_SIZE : 0);
+            OSObject_release(window);
+            OSObject_release(memory);
+        }
+        untranslated = IOMemoryDescriptor_withAddressRange(
+            at, PAGE_SIZE, kIODirectionIn | kIODirectionPrepareToPhys32 | kIOMemoryMapperNone,
+            kernel_task);
+        assert_int_equal(IOMemoryDescriptor_prepare(untranslated, 0), kIOReturnCannotWire);
+        OSObject_release(untranslated);
+        assert_int_equal(mapper->entries, 0);
+        OSObject_release(&mapper->super);
+    }
+    assert_int_equal(prepared(above.value, 1, CALLER), kIOReturnCannotWire);
+    OSObject_release(unit);
+    page_free(below, ORDER);
+    page_free(above, ORDER);
+}
+
 /* A buffer that is to be had below 4 GiB is looked for there. */
 static void buffers_are_placed_below(void **state)
 {
@@ -140,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BALANCED(the_limit_is_exact),
+        BALANCED(a_mapper_brings_memory_below),
         BALANCED(buffers_are_placed_below),
         BALANCED(an_operation_beyond_4_gib),
     };
