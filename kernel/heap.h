@@ -7,7 +7,8 @@
  *
  * Debug builds (DEBUG=1) put a red zone around each block, fill new ones with
  * 0xA5 and freed ones with 0x5A, and check both; a damaged red zone or a free
- * of something that is not a live block panics with the block's address.
+ * of something that is not a live block panics with the block's address. So does a
+ * call from an interrupt handler, which is not bound to do harm each time.
  */
 #ifndef KERNEL_HEAP_H
 #define KERNEL_HEAP_H

@@ -7,6 +7,8 @@
 #include "kernel/allocation.h"
 #include "kernel/heap/heap_private.h"
 #include "kernel/inject.h"
+#include "kernel/irq.h"
+#include "kernel/panic.h"
 
 /* By name and not by pointer: release builds pay for no guards, and for no further call. */
 #ifdef DEBUG
@@ -19,6 +21,16 @@
 #define block_size  heap_block_size
 #endif
 
+/* A handler may have interrupted the heap itself, with a list of it half changed. */
+static inline void check_context(void)
+{
+#ifdef DEBUG
+    if (irq_in_handler()) {
+        panic("heap: an interrupt handler uses it, and may have interrupted it");
+    }
+#endif
+}
+
 static void *told(void *block, size_t size)
 {
     if (block != NULL) {
@@ -29,6 +41,7 @@ static void *told(void *block, size_t size)
 
 void *heap_alloc(size_t size)
 {
+    check_context();
     /* Here and not further down: a test fails what callers ask for, and not the slab behind it. */
     if (size == 0 || inject_fails(INJECT_HEAP)) {
         return NULL;
@@ -48,6 +61,7 @@ void *heap_alloc_zero(size_t size)
 
 void *heap_alloc_aligned(size_t size, size_t alignment)
 {
+    check_context();
     if (size == 0 || !is_power_of_two(alignment) || inject_fails(INJECT_HEAP)) {
         return NULL;
     }
@@ -88,6 +102,7 @@ void *heap_realloc(void *block, size_t size)
 void heap_free(void *block)
 {
     if (block != NULL) {
+        check_context();
         block_free(block);
     }
 }

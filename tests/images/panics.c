@@ -18,12 +18,14 @@
 #include "kernel/direct_map.h"
 #include "kernel/exception.h"
 #include "kernel/exit.h"
+#include "kernel/heap.h"
 #include "kernel/lock.h"
 #include "kernel/mmu.h"
 #include "kernel/options.h"
 #include "kernel/page/page_private.h"
 #include "kernel/panic.h"
 #include "kernel/range_tree.h"
+#include "kernel/timer.h"
 #include "kernel/trace.h"
 #include "kernel/types.h"
 
@@ -258,6 +260,21 @@ static void panic_report(void)
     panic("look at the reports");
 }
 
+static void allocate(void *context)
+{
+    (void)context;
+    heap_free(heap_alloc(16));
+}
+
+/* A handler that allocates: whether it has interrupted the heap is a matter of luck. */
+static void panic_heap(void)
+{
+    static struct timer timer = {.callback = allocate};
+
+    timer_start(&timer, 1000);
+    timer_delay(100000000);
+}
+
 /* Each of these damages one structure, and goes through a door where debug builds look. */
 
 static void panic_ranges(void)
@@ -355,6 +372,7 @@ static const struct {
     {"mutex", panic_mutex},
     {"trace", panic_trace},
     {"report", panic_report},
+    {"heap", panic_heap},
     {"ranges", panic_ranges},
     {"free-list", panic_free_list},
     {"runs", panic_runs},
