@@ -105,14 +105,6 @@ kern_return_t page_unpin(paddr_t page);
 void page_unpin_list(const paddr_t *pages, uint64_t count);
 
 /*
- * The same for the pages of physical runs, a pin for each run that touches a page. Unless the list
- * says `registers`, all of them have been pinned for it. Before that, `bits` are set in the note
- * (see page_note) of each page that has `in` there. Returns the bits of all their notes together.
- * Many pages take others in between.
- */
-uint8_t page_unpin_runs(const struct memory_runs *runs, uint8_t in, uint8_t bits);
-
-/*
  * A pin that nobody gives back: the page is out of use for good, because a device that was
  * not seen to stop may still write there. KERN_INVALID_ADDRESS: no RAM, or free.
  */

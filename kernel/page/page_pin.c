@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pins, one by one, by the list and by runs. */
 #include "kernel/page.h"
-#include "kernel/page/page_batch.h"
+#include "kernel/page/page_unpin.h"
 
 _Static_assert(((RECORD_ALLOCATED & RECORD_BLOCK & RECORD_RESERVED) & RECORD_PINNABLE) != 0 &&
                    ((RECORD_FREE | RECORD_FREE_BLOCK | RECORD_FOREIGN) & RECORD_PINNABLE) == 0,
@@ -116,139 +116,47 @@ void page_unpin_list(const paddr_t *pages, uint64_t count)
     page_batch_end(&batch, -1);
 }
 
-/* Where a walk over runs is, and what it does to the notes of their pages. */
-struct walk {
-    const struct memory_run *run, *end;
-    uint64_t start;  /* of the run, in the list */
-    uint64_t in;     /* bits of a note: where there is one, */
-    uint64_t bits;   /* these are set, */
-    uint64_t found;  /* and all that there were */
-    uint64_t passed; /* pages that had no pin */
-    struct page_batch batch;
-};
-
-/* A page is about to lose a pin: with it, its note may become somebody else's. */
-static inline __attribute__((always_inline)) void note_last(struct walk *walk, struct page *page)
-{
-    const uint64_t note = page->note;
-
-    if ((note & walk->in) != 0 && (note & walk->bits) != walk->bits) {
-        /* In one step, or a note that a handler takes meanwhile would be lost. */
-        __atomic_or_fetch(&page->note, (uint8_t)walk->bits, __ATOMIC_RELAXED);
-    }
-    walk->found |= note;
-}
-
-/* False, and nothing is done: it has no pin, is nobody's, or somebody is called for it. */
-static inline __attribute__((always_inline)) bool unpin_usual(struct walk *walk, struct page *page)
-{
-    const uint64_t word = page->word;
-
-    if ((word & (WORD_PINNABLE | WORD_ORPHAN)) != WORD_PINNABLE || word < WORD_ONE_PIN) {
-        return false;
-    }
-    note_last(walk, page);
-    page->word = word - WORD_ONE_PIN;
-    return true;
-}
-
-/* Pages with records up to the first that is not usual; NULL: all of them are. */
-static inline __attribute__((always_inline)) struct page *unpin_until(struct walk *walk,
-                                                                      struct page *page,
-                                                                      const struct page *last)
-{
-    for (; unpin_usual(walk, page); page++) {
-        if (page == last) {
-            return NULL;
-        }
-    }
-    return page;
-}
-
 /* The run that the walk is at, but its first `done` pages; however many, and whatever they are. */
-static __attribute__((noinline)) void unpin_row(struct walk *walk, uint64_t done)
+static void unpin_row(struct page_unpinning *walk)
 {
     const uint64_t from = walk->run->address;
     const uint64_t end = (from + (walk->run->end - walk->start) + PAGE_MASK) >> PAGE_SHIFT;
-    uint64_t first = (from >> PAGE_SHIFT) + done;
-    struct walk now = *walk;
+    uint64_t first = (from >> PAGE_SHIFT) + walk->done, passed = 0;
+    struct page_batch batch;
 
+    page_batch_begin(&batch);
     while (first != end) {
-        const uint64_t stop = page_batch_reach(&now.batch, first, end, -1);
+        const uint64_t stop = page_batch_reach(&batch, first, end, -1);
         struct page *const behind = page_record(stop);
 
         for (struct page *page = page_record(first); page != behind; page++) {
-            if (!unpin_usual(&now, page)) {
-                note_last(&now, page);
-                now.passed += unpin(page) != KERN_SUCCESS;
+            if (!page_unpin_usual(walk, page)) {
+                page_note_last(walk, page);
+                passed += unpin(page) != KERN_SUCCESS;
             }
         }
         first = stop != first ? stop : first + 1; /* it has no record: no RAM, or free */
     }
-    now.start = now.run->end;
-    now.run++;
-    *walk = now;
+    page_pool.pins += passed;
+    page_batch_end(&batch, -1);
+    walk->start = walk->run->end;
+    walk->run++;
+    walk->done = 0;
 }
 
-/*
- * As many runs as the batch has pages left for, if they have records and are what most are. Returns
- * how many pages are done of the first one that is not; it has its turn by itself.
- */
-static inline __attribute__((always_inline)) uint64_t unpin_runs(struct walk *walk)
+void page_unpin_rest(const struct memory_runs *runs, struct page_unpinning *walk)
 {
-    struct page *const records = page_record(0);
-    const struct memory_run *const begin = walk->run;
-    const uint64_t runs = (uint64_t)(walk->end - begin);
-    uint64_t left = walk->batch.left, done = 0; /* left for a page of each run */
-    const struct memory_run *stop = begin + (runs < left ? runs : left);
+    while (walk->run != walk->end) {
+        const struct memory_run *const before = walk->run;
 
-    while (walk->run != stop) {
-        const uint64_t from = walk->run->address, behind = from + (walk->run->end - walk->start);
-        const uint64_t more = ((behind - 1) >> PAGE_SHIFT) - (from >> PAGE_SHIFT);
-        struct page *const first = &records[from >> PAGE_SHIFT];
-        const struct page *odd;
-
-        if (more != 0) {
-            if (more >= left - (uint64_t)(walk->run - begin)) {
-                break;
-            }
-            left -= more;
-            stop = begin + (runs < left ? runs : left);
+        /* Registers have no pins, and it is not known which they are. */
+        if (!runs->registers && walk->done == 0) {
+            page_unpin_some(walk);
         }
-        odd = unpin_until(walk, first, first + more);
-        if (odd != NULL) {
-            done = (uint64_t)(odd - first);
-            left += more;
-            break;
-        }
-        walk->start = walk->run->end;
-        walk->run++;
-    }
-    walk->batch.left = left - (uint64_t)(walk->run - begin) - done;
-    return done;
-}
-
-uint8_t page_unpin_runs(const struct memory_runs *runs, uint8_t in, uint8_t bits)
-{
-    struct walk walk = {.run = runs->list, .end = runs->list + runs->count, .in = in, .bits = bits};
-    uint64_t done = 0;
-
-    page_batch_begin(&walk.batch);
-    while (walk.run != walk.end) {
-        if (!runs->registers) {
-            done = unpin_runs(&walk);
-        }
-        if (walk.run != walk.end) {
-            /* Through memory, so that what is usual has all of it in registers. */
-            struct walk now = walk;
-
-            unpin_row(&now, done);
-            walk = now;
+        if (walk->run == before) {
+            unpin_row(walk);
         }
     }
-    page_pool.pins += walk.passed;
-    page_batch_end(&walk.batch, -1);
-    return (uint8_t)walk.found;
 }
 
 uint32_t page_pin_count(paddr_t address)

@@ -73,7 +73,7 @@ static inline struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address)
 /* Addresses of the direct map have no entry: what the page tables say is what is there. */
 static inline bool vm_map_is_direct(const struct vm_map *map, vaddr_t va)
 {
-    return map == kernel_map && va >= DIRECT_MAP_BASE && va < MMU_KERNEL_VA_BASE;
+    return va >= DIRECT_MAP_BASE && va < MMU_KERNEL_VA_BASE && map == kernel_map;
 }
 
 /* At least one page, and not so many that they end where they begin or before. */

@@ -28,14 +28,10 @@ static inline struct vm_last_run vm_last_run(const struct memory_runs *runs)
  * vm_wire.c: pin bytes in a row, whatever they are in: RAM is pinned, and what is none passed over.
  * KERN_NO_SPACE: there is no room for them in the list.
  */
-kern_return_t vm_wire_row(struct memory_runs *where, struct page_batch *batch, uint64_t address,
-                          uint64_t length, uint64_t not_if);
+kern_return_t vm_wire_row(struct memory_runs *where, uint64_t address, uint64_t length,
+                          uint64_t not_if);
 
-/*
- * vm_wire_direct.c: of the bytes of `bytes` from one in the direct map on, byte where->length of
- * them and of run `run`, as many as are in the direct map.
- */
-kern_return_t vm_wire_direct(const struct memory_runs *bytes, const struct memory_run *run,
-                             unsigned flags, struct memory_runs *where, struct page_batch *batch);
+/* vm_wire_direct.c: the same for `size` bytes from an address of the direct map on. */
+kern_return_t vm_wire_shown(vaddr_t at, uint64_t size, unsigned flags, struct memory_runs *where);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pages that several hold: pins one by one and by rows, shares, and what is given back pinned. */
-#include "kernel/page/page_batch.h"
+#include "kernel/page/page_unpin.h"
 #include "tests/host/kernel/page_machine.h"
 
 #define RESERVED (RAM + 8 * SIM_MIB + PAGE_SIZE) /* two pages */
@@ -88,7 +88,10 @@ static uint8_t unpin_runs(const struct memory_run *runs, size_t count, bool regi
                                     .length = count != 0 ? runs[count - 1].end : 0,
                                     .registers = registers};
 
-    return page_unpin_runs(&all, in, bits);
+    struct page_unpinning walk = page_unpin_begin(&all, true, in, bits);
+
+    page_unpin_rest(&all, &walk);
+    return (uint8_t)walk.found;
 }
 
 /* The same back, all of it in one run. */
