@@ -19,7 +19,8 @@ struct IOMemoryReference;
 
 struct IOGeneralMemoryDescriptor {
     IOMemoryDescriptor super;
-    task_t task; /* TASK_NULL: the ranges are physical, belong to no task, or it is dead */
+    task_t task;  /* TASK_NULL: the ranges are physical, belong to no task, or it is dead */
+    vm_map_t map; /* the task's; NULL: it has none */
     struct platform_task_watch watch; /* of a user task: it may die first */
     IODMAMapSpecification mapSpec;    /* what every I/O mapping must satisfy */
     const IOAddressRange *ranges;     /* &range, a copy of our own, or the caller's array */
@@ -36,9 +37,8 @@ struct IOGeneralMemoryDescriptor {
      * is pinned once for each run that touches it.
      */
     struct memory_runs wired;
-    bool failed;          /* one of the completes so far was of a transfer that did */
-    bool described;       /* it was initialised: there may be something to forget */
-    uint64_t highestPage; /* page number, while resident is set */
+    bool failed;    /* one of the completes so far was of a transfer that did */
+    bool described; /* it was initialised: there may be something to forget */
 
     /*
      * The memory behind the source runs; NULL: not asked for yet. Prepare uses it for
@@ -63,9 +63,16 @@ static inline void general_set_resident(IOGeneralMemoryDescriptor *self,
         runs != NULL && (self->super.flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0;
 
     self->resident = runs;
-    self->super.isOneRun = isPlain && runs->count == 1;
-    self->super.oneRun = self->super.isOneRun ? runs->list[0].address : 0;
+    self->super.oneRun = isPlain && runs->count == 1 ? runs->list[0].address : 0;
     self->super.runs = isPlain ? runs : NULL;
+}
+
+/* Number of the highest page; 0: it has none, or is not prepared. */
+static inline uint64_t general_highest_page(const IOGeneralMemoryDescriptor *self)
+{
+    const struct memory_runs *const runs = self->resident;
+
+    return runs != NULL && runs->highest != 0 ? atop(runs->highest - 1) : 0;
 }
 
 static inline IOGeneralMemoryDescriptor *general_of(IOMemoryDescriptor *self)

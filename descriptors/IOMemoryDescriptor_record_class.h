@@ -52,12 +52,11 @@ struct IOMemoryDescriptor {
     struct IOMemoryPart *holders; /* parts of composites that show this */
 
     /*
-     * A class may say so while it is known: all bytes are at consecutive addresses, and no device
-     * is kept from them.
+     * A class may say so while it is known: all bytes are at consecutive addresses from this one
+     * on, and no device is kept from them. 0: it does not say (nor of such as begin there).
      */
-    bool isOneRun;
-    bool isNarrow;            /* of a class without a mapSpecification: mapped with 32 bits */
-    IOPhysicalAddress oneRun; /* of byte 0 */
+    IOPhysicalAddress oneRun;
+    bool isNarrow; /* of a class without a mapSpecification: mapped with 32 bits */
     /*
      * The same of memory in any number of runs: these are all that a walk would deliver for a
      * device, the system mapper apart. NULL: it does not say.

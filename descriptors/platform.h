@@ -64,8 +64,8 @@ bool platform_is_ram(uint64_t start, uint64_t length);
 bool platform_map_is_legal(vm_map_t map, uint64_t start, uint64_t size);
 
 #define PLATFORM_WIRE_WRITE    0x1u /* they will be written, else only read */
-#define PLATFORM_WIRE_NO_FAULT 0x2u /* KERN_MEMORY_ERROR rather than making a page resident */
-#define PLATFORM_WIRE_UNMARKED 0x4u /* not dirty until platform_mark_written says so */
+#define PLATFORM_WIRE_UNMARKED 0x2u /* not dirty until platform_mark_written says so */
+#define PLATFORM_WIRE_NO_FAULT 0x4u /* KERN_MEMORY_ERROR rather than making a page resident */
 
 /*
  * Pin the pages behind some runs of an address space, from byte where->length of them on, and add

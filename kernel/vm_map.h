@@ -138,8 +138,8 @@ kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access);
 
 /* How pages are to be pinned. */
 #define VM_WIRE_WRITE    0x1u
-#define VM_WIRE_NO_FAULT 0x2u /* KERN_MEMORY_ERROR instead of making a page resident */
-#define VM_WIRE_UNMARKED 0x4u /* not dirty yet: the caller says so of those that were written */
+#define VM_WIRE_UNMARKED 0x2u /* not dirty yet: the caller says so of those that were written */
+#define VM_WIRE_NO_FAULT 0x4u /* KERN_MEMORY_ERROR instead of making a page resident */
 
 /*
  * Pin the pages behind some bytes of a map, from byte where->length of them on: resident, unshared,

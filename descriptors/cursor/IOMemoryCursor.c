@@ -265,7 +265,7 @@ UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
         length = limit;
     }
     /* Also of no bytes, which is all that a cursor without its initialiser lets through. */
-    if (!descriptor->isOneRun || length - 1 >= self->whole || IOMapper_gSystem != NULL) {
+    if (descriptor->oneRun == 0 || length - 1 >= self->whole || IOMapper_gSystem != NULL) {
         return generate_runs(self, descriptor, fromPosition, length, segments, maxSegments,
                              transferSize);
     }

@@ -62,7 +62,7 @@ static inline IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, ui
                                  UInt32 most, IODMARunVisitor *visit, void *context)
 {
     /* Said by the descriptor: a walk would not find more, but of the system mapper's addresses. */
-    if (memory->isOneRun && IOMapper_gSystem == NULL) {
+    if (memory->oneRun != 0 && IOMapper_gSystem == NULL) {
         visit(context, memory->oneRun + offset, length);
         return kIOReturnSuccess;
     }

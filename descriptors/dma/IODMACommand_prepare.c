@@ -14,9 +14,20 @@
 struct facts {
     uint64_t length;
     IODirection direction;
+    /* What few ask: of a general descriptor it is seen where it is asked. */
     bool isPrepared;
     uint64_t highestPage; /* page number; 0: not known */
 };
+
+static bool is_prepared(const IODMACommand *self, const struct facts *facts)
+{
+    return self->general != NULL ? self->general->resident != NULL : facts->isPrepared;
+}
+
+static uint64_t highest_page(const IODMACommand *self, const struct facts *facts)
+{
+    return self->general != NULL ? general_highest_page(self->general) : facts->highestPage;
+}
 
 static IOReturn get_facts(const IODMACommand *self, struct facts *facts)
 {
@@ -27,8 +38,6 @@ static IOReturn get_facts(const IODMACommand *self, struct facts *facts)
     if (general != NULL) {
         facts->length = general->super.length;
         facts->direction = general->super.flags & kIOMemoryDirectionMask;
-        facts->isPrepared = general->resident != NULL;
-        facts->highestPage = general->highestPage; /* while it is prepared, and else nobody looks */
         return kIOReturnSuccess;
     }
     status = IOMemoryDescriptor_methods(self->memory)
@@ -106,7 +115,7 @@ static IOReturn check_range(const IODMACommand *self, const struct facts *facts,
         !has_too_many_pages(offset, length)) {
         return kIOReturnSuccess;
     }
-    return check_memory(self, facts->isPrepared, offset, length);
+    return check_memory(self, is_prepared(self, facts), offset, length);
 }
 
 static IOReturn begin(IODMACommand *self, const struct facts *facts, uint64_t offset,
@@ -127,7 +136,7 @@ static IOReturn begin(IODMACommand *self, const struct facts *facts, uint64_t of
     self->length = length;
     self->direction = facts->direction;
     if (!self->spec.takesAll) {
-        status = IODMACommand_adapt(self, facts->highestPage, flushCache, synchronize);
+        status = IODMACommand_adapt(self, highest_page(self, facts), flushCache, synchronize);
         if (status != kIOReturnSuccess) {
             mark_active(self, false);
             return status;
@@ -145,7 +154,7 @@ static IOReturn begin(IODMACommand *self, const struct facts *facts, uint64_t of
 IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, bool flushCache,
                               bool synchronize)
 {
-    struct facts facts;
+    struct facts facts = {0};
     IOReturn status;
 
     if (self == NULL) {

@@ -194,8 +194,8 @@ static inline void IODMACommand_noteEntry(IODMACommand *self)
 {
     const struct IODMALimits *const limits = &self->spec.limits;
     /* With a system mapper a run of I/O addresses may be several of memory. */
-    const bool isOneRun =
-        self->hasRuns ? self->runs.count == 1 : self->memory->isOneRun && IOMapper_gSystem == NULL;
+    const bool isOneRun = self->hasRuns ? self->runs.count == 1
+                                        : self->memory->oneRun != 0 && IOMapper_gSystem == NULL;
 
     self->entry = self->hasRuns ? self->runs.list[0].address : self->memory->oneRun + self->offset;
     self->isOneEntry =

@@ -109,6 +109,7 @@ static void forget(IOGeneralMemoryDescriptor *self)
     drop_mappings(self);
     platform_task_unwatch(&self->watch);
     self->task = TASK_NULL;
+    self->map = NULL;
     self->super.length = 0;
     /*
      * Redirection outlasts what is described: maps that wait go on waiting until somebody ends it.
@@ -122,11 +123,13 @@ static void task_died(void *context)
     IOGeneralMemoryDescriptor *const self = context;
 
     self->task = TASK_NULL;
+    self->map = NULL;
 }
 
 static void set_task(IOGeneralMemoryDescriptor *self, task_t task)
 {
     self->task = task;
+    self->map = get_task_map(task);
     /* The kernel's task never dies; a watch of it would stay on a list for nothing. */
     if (task != TASK_NULL && task != kernel_task) {
         self->watch.died = task_died;

@@ -54,13 +54,11 @@ static __attribute__((noinline)) IOReturn find_physical(IOGeneralMemoryDescripto
 
 static IOReturn find_memory(IOGeneralMemoryDescriptor *self, struct IOMemoryReference **reference)
 {
-    const vm_map_t map = get_task_map(self->task);
-
     if (self->source.count == 0) {
         return kIOReturnBadArgument;
     }
-    return map == NULL ? find_physical(self, reference)
-                       : IOMemoryReference_create(map, &self->source, reference);
+    return self->map == NULL ? find_physical(self, reference)
+                             : IOMemoryReference_create(self->map, &self->source, reference);
 }
 
 /*

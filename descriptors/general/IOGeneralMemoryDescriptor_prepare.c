@@ -28,9 +28,26 @@ static inline void unwire(IOGeneralMemoryDescriptor *self, bool written)
     abandon(self);
 }
 
-/* Pin what the bytes are now; KERN_NO_SPACE: with more room it goes on. */
-static inline kern_return_t wire_more(IOGeneralMemoryDescriptor *self, unsigned flags)
+/* What a direction asks of the pages. */
+static inline unsigned wire_flags(IODirection direction)
 {
+    const unsigned resident =
+        (direction & kIODirectionPrepareNoFault) != 0 ? PLATFORM_WIRE_NO_FAULT : 0;
+
+    /*
+     * Out alone is the one transfer in which the device only reads. Everything else may store,
+     * so the pages must be writable, and private, before they are pinned.
+     */
+    return (direction & kIODirectionOutIn) == kIODirectionOut
+               ? resident
+               : resident | PLATFORM_WIRE_WRITE | PLATFORM_WIRE_UNMARKED;
+}
+
+/* Pin what the bytes are now; KERN_NO_SPACE: with more room it goes on. */
+static inline kern_return_t wire_more(IOGeneralMemoryDescriptor *self, IODirection direction)
+{
+    const unsigned flags = wire_flags(direction);
+
     /*
      * A persistent descriptor means the memory that was there when it was made, wherever the
      * task has moved it; any other one means what the addresses show today.
@@ -40,18 +57,20 @@ static inline kern_return_t wire_more(IOGeneralMemoryDescriptor *self, unsigned 
     }
 
     /* A task that has died since has no map; what it had is gone, and not an empty range. */
-    const vm_map_t map = get_task_map(self->task);
-
-    return map != NULL ? platform_wire_runs(map, &self->source, flags, &self->wired)
-                       : KERN_INVALID_ADDRESS;
+    return self->map != NULL ? platform_wire_runs(self->map, &self->source, flags, &self->wired)
+                             : KERN_INVALID_ADDRESS;
 }
 
 /* Not all are pinned: make room and go on, or give back those that are. */
-static __attribute__((noinline)) IOReturn wire_rest(IOGeneralMemoryDescriptor *self, unsigned flags,
-                                                    kern_return_t status)
+static __attribute__((noinline)) IOReturn wire_rest(IOGeneralMemoryDescriptor *self,
+                                                    IODirection direction, kern_return_t status)
 {
-    while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(&self->wired)) {
-        status = wire_more(self, flags);
+    while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(&self->wired, self->source.count)) {
+        status = wire_more(self, direction);
+    }
+    if (status == KERN_NO_SPACE) {
+        unwire(self, false);
+        return kIOReturnNoMemory;
     }
     if (status != KERN_SUCCESS) {
         unwire(self, false);
@@ -61,16 +80,15 @@ static __attribute__((noinline)) IOReturn wire_rest(IOGeneralMemoryDescriptor *s
 }
 
 /* Pin the pages, and decide which runs the bytes form. On failure nothing is pinned. */
-static inline IOReturn wire_runs(IOGeneralMemoryDescriptor *self, unsigned flags)
+static inline IOReturn wire_runs(IOGeneralMemoryDescriptor *self, IODirection direction)
 {
+    const size_t ranges = self->source.count;
     kern_return_t status;
 
+    IOMemoryRuns_begin(&self->wired);
     /* A run for each range, as it is where memory has been cut up already; more if need be. */
-    if (!IOMemoryRuns_init(&self->wired, self->source.count)) {
-        return kIOReturnNoMemory;
-    }
-    status = wire_more(self, flags);
-    return status == KERN_SUCCESS ? kIOReturnSuccess : wire_rest(self, flags, status);
+    status = ranges == 1 ? wire_more(self, direction) : ranges == 0 ? KERN_SUCCESS : KERN_NO_SPACE;
+    return status == KERN_SUCCESS ? kIOReturnSuccess : wire_rest(self, direction, status);
 }
 
 /*
@@ -88,60 +106,28 @@ static __attribute__((noinline)) bool is_within_32_bits(IOGeneralMemoryDescripto
     return true;
 }
 
-static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
-{
-    const bool below4GiB = ((direction | self->super.flags) & kIODirectionPrepareToPhys32) != 0;
-    unsigned flags = 0;
-    IOReturn status;
-
-    /*
-     * Out alone is the one transfer in which the device only reads. Everything else may store,
-     * so the pages must be writable, and private, before they are pinned.
-     */
-    if ((direction & kIODirectionOutIn) != kIODirectionOut) {
-        flags |= PLATFORM_WIRE_WRITE | PLATFORM_WIRE_UNMARKED;
-    }
-    if ((direction & kIODirectionPrepareNoFault) != 0) {
-        flags |= PLATFORM_WIRE_NO_FAULT;
-    }
-    status = wire_runs(self, flags);
-    if (status != kIOReturnSuccess) {
-        if (status == kIOReturnNotWritable && self->task == kernel_task) {
-            IOLEDGER(readOnly(self, self->super.length));
-        }
-        return status;
-    }
-    if (below4GiB && !is_within_32_bits(self)) {
-        unwire(self, false);
-        return kIOReturnCannotWire;
-    }
-    /*
-     * Kept: each command that is prepared asks whether its device reaches all of it, which must not
-     * cost a walk each time.
-     */
-    self->highestPage = self->wired.highest != 0 ? atop(self->wired.highest - 1) : 0;
-    general_set_resident(self, &self->wired);
-    return kIOReturnSuccess;
-}
-
 /*
  * Prepared for writing, the pages are dirty when the transfer has succeeded, and not before:
  * a device that failed has written nothing that would have to be kept.
  */
-static inline void end_preparation(IOGeneralMemoryDescriptor *self)
+static inline void end_preparation(IOGeneralMemoryDescriptor *self, bool failed)
 {
-    const bool written = (self->super.flags & kIOMemoryPreparedReadOnly) == 0 && !self->failed;
+    bool written = !failed;
 
+    if ((self->super.flags & kIOMemoryPreparedReadOnly) != 0) {
+        self->super.flags &= ~kIOMemoryPreparedReadOnly;
+        written = false;
+    }
     self->failed = false; /* that was of this preparation, and is of no later one */
     unwire(self, written);
 }
 
 void general_end_preparation(IOGeneralMemoryDescriptor *self)
 {
-    end_preparation(self);
+    end_preparation(self, self->failed);
 }
 
-static IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direction)
+static inline IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direction)
 {
     IOReturn status;
 
@@ -149,10 +135,19 @@ static IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direc
     if ((direction & kIODirectionPrepareAvoidThrottling) != 0 && platform_memory_is_short()) {
         return kIOReturnNotReady;
     }
-    status = wire(self, direction);
+    status = wire_runs(self, direction);
     if (status != kIOReturnSuccess) {
+        if (status == kIOReturnNotWritable && self->task == kernel_task) {
+            IOLEDGER(readOnly(self, self->super.length));
+        }
         return status;
     }
+    if (((direction | self->super.flags) & kIODirectionPrepareToPhys32) != 0 &&
+        !is_within_32_bits(self)) {
+        unwire(self, false);
+        return kIOReturnCannotWire;
+    }
+    general_set_resident(self, &self->wired);
     if ((direction & kIODirectionOutIn) == kIODirectionOut) {
         self->super.flags |= kIOMemoryPreparedReadOnly;
     }
@@ -168,20 +163,40 @@ static IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direc
 }
 
 /* Physical memory needs no wiring, another processor's virtual memory cannot be wired. */
-static bool is_virtual(const IOGeneralMemoryDescriptor *self, IOReturn *otherwise)
+static inline bool is_virtual(const IOGeneralMemoryDescriptor *self, IOReturn *otherwise)
 {
-    if (general_is_physical(self)) {
-        *otherwise = kIOReturnSuccess;
-        return false;
+    if ((self->super.flags & (kIOMemoryTypeMask | kIOMemoryRemote)) == kIOMemoryTypeVirtual) {
+        return true;
     }
-    *otherwise = kIOReturnNotAttached;
-    return (self->super.flags & kIOMemoryRemote) == 0;
+    *otherwise = general_is_physical(self) ? kIOReturnSuccess : kIOReturnNotAttached;
+    return false;
 }
 
 /* Of kIOMemoryAutoPrepare, which nobody completes: it goes with the object. */
 static uint32_t own_prepares(const IOMemoryDescriptor *self)
 {
     return (self->flags & kIOMemoryAutoPrepare) != 0 ? 1 : 0;
+}
+
+/* One more of what is prepared. */
+static __attribute__((noinline)) IOReturn prepare_again(IOMemoryDescriptor *base,
+                                                        IODirection direction)
+{
+    /*
+     * Pages pinned for reading may be shared with somebody: a device must not store to them, and
+     * they cannot be exchanged under the first user.
+     */
+    if ((direction & kIODirectionIn) != 0 && (base->flags & kIOMemoryPreparedReadOnly) != 0) {
+        return kIOReturnNotWritable;
+    }
+    if (base->wireCount == UINT32_MAX) {
+        return kIOReturnNoResources;
+    }
+    base->wireCount++;
+    if (base->wireCount == own_prepares(base) + 1) {
+        IOLEDGER(wired(base, base->length));
+    }
+    return kIOReturnSuccess;
 }
 
 IOReturn general_prepare(IOMemoryDescriptor *base, IODirection direction)
@@ -198,38 +213,25 @@ IOReturn general_prepare(IOMemoryDescriptor *base, IODirection direction)
     if ((direction & kIODirectionOutIn) == 0) {
         direction |= kIODirectionOutIn; /* no direction of its own: both ways */
     }
-    if (base->wireCount == 0) {
-        status = prepare_first(self, direction);
-    } else if ((direction & kIODirectionIn) != 0 &&
-               (base->flags & kIOMemoryPreparedReadOnly) != 0) {
-        /*
-         * Pages pinned for reading may be shared with somebody: a device must not store to them,
-         * and they cannot be exchanged under the first user.
-         */
-        status = kIOReturnNotWritable;
-    } else if (base->wireCount == UINT32_MAX) {
-        status = kIOReturnNoResources;
-    } else {
-        status = kIOReturnSuccess;
+    if (base->wireCount != 0) {
+        return prepare_again(base, direction);
     }
+    status = prepare_first(self, direction);
     if (status == kIOReturnSuccess) {
-        base->wireCount++;
-        if (base->wireCount == own_prepares(base) + 1) {
+        base->wireCount = 1;
+        if (own_prepares(base) == 0) {
             IOLEDGER(wired(base, base->length));
         }
     }
     return status;
 }
 
-IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
+/* One of several, or none. */
+static __attribute__((noinline)) IOReturn complete_another(IOGeneralMemoryDescriptor *self,
+                                                           IODirection direction)
 {
-    IOGeneralMemoryDescriptor *self = general_of(base);
-    const bool takenBack = (direction & DESCRIPTOR_TAKE_BACK) != 0;
-    IOReturn status;
+    IOMemoryDescriptor *const base = &self->super;
 
-    if (!is_virtual(self, &status)) {
-        return status;
-    }
     /*
      * The prepare of kIOMemoryAutoPrepare is undone by the end of the object alone: a caller
      * who completes once too often must not take it.
@@ -238,28 +240,42 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
         IOLEDGER(unbalanced(base, false));
         return kIOReturnNotReady;
     }
-    /*
-     * A command still gives these addresses to a device. Unpinned, they could be anybody's at its
-     * next access.
-     */
-    if (base->wireCount == 1 && !takenBack &&
-        __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
-        IOLEDGER(unbalanced(base, true));
-        return kIOReturnBusy;
-    }
     self->failed |= (direction & kIODirectionCompleteWithError) != 0;
-    if (base->wireCount == 1) {
-        self->failed |= takenBack;              /* nothing has been transferred by it */
-        IOMemoryDescriptor_dropSystemMap(base); /* while the pages behind it are nobody else's */
-        end_preparation(self);
-        base->flags &= ~kIOMemoryPreparedReadOnly;
-        /* The next preparation may find other pages: whoever kept the number must see a new one. */
-        base->reserved.preparationID = kIOPreparationIDUnprepared;
-    }
     base->wireCount--;
     if (base->wireCount == own_prepares(base)) {
         IOLEDGER(unwired(base));
     }
+    return kIOReturnSuccess;
+}
+
+IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
+{
+    IOGeneralMemoryDescriptor *self = general_of(base);
+    IOReturn status;
+
+    if (!is_virtual(self, &status)) {
+        return status;
+    }
+    if (base->wireCount != 1 || own_prepares(base) != 0) {
+        return complete_another(self, direction);
+    }
+    /*
+     * A command still gives these addresses to a device. Unpinned, they could be anybody's at its
+     * next access.
+     */
+    if (__atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0 &&
+        (direction & DESCRIPTOR_TAKE_BACK) == 0) {
+        IOLEDGER(unbalanced(base, true));
+        return kIOReturnBusy;
+    }
+    IOMemoryDescriptor_dropSystemMap(base); /* while the pages behind it are nobody else's */
+    /* Taken back, nothing has been transferred by it. */
+    end_preparation(self, self->failed || (direction & (kIODirectionCompleteWithError |
+                                                        DESCRIPTOR_TAKE_BACK)) != 0);
+    /* The next preparation may find other pages: whoever kept the number must see a new one. */
+    base->reserved.preparationID = kIOPreparationIDUnprepared;
+    base->wireCount = 0;
+    IOLEDGER(unwired(base));
     return kIOReturnSuccess;
 }
 

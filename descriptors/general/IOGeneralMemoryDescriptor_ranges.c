@@ -38,11 +38,10 @@ static IOReturn check_range(const IOGeneralMemoryDescriptor *self, const IOAddre
     if (self->reference != NULL) {
         return kIOReturnSuccess; /* it says what there is, whatever shows it */
     }
-    if (IOREFUSE(
-            round_page_overflow(end, &rounded) ||
-                !platform_map_is_legal(get_task_map(self->task), range->address, range->length),
-            "[%#llx, %#llx) is not inside the task's address space", IOULL(range->address),
-            IOULL(end))) {
+    if (IOREFUSE(round_page_overflow(end, &rounded) ||
+                     !platform_map_is_legal(self->map, range->address, range->length),
+                 "[%#llx, %#llx) is not inside the task's address space", IOULL(range->address),
+                 IOULL(end))) {
         return kIOReturnVMError;
     }
     return kIOReturnSuccess;
@@ -136,14 +135,11 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
     /*
      * Virtual memory knows it by its pins only; this memory is never pinned, so it is found here.
      */
-    if (general_is_physical(self)) {
-        self->highestPage = 0;
-        for (UInt32 i = 0; i < count; i++) {
-            const uint64_t end = ranges[i].address + ranges[i].length;
+    for (UInt32 i = 0; i < count && general_is_physical(self); i++) {
+        const uint64_t end = ranges[i].address + ranges[i].length;
 
-            if (ranges[i].length != 0 && atop(end - 1) > self->highestPage) {
-                self->highestPage = atop(end - 1);
-            }
+        if (ranges[i].length != 0 && end > self->source.highest) {
+            self->source.highest = end;
         }
     }
     return kIOReturnSuccess;

@@ -277,7 +277,7 @@ void general_get_characteristics(IOMemoryDescriptor *base, IOByteCount offset, I
         describe_runs(self->resident, offset, end, out);
         return;
     }
-    out->fHighestPage = (ppnum_t)self->highestPage;
+    out->fHighestPage = (ppnum_t)general_highest_page(self);
     if (self->resident->count == 1) {
         out->fPageAlign = (UInt32)((self->resident->list[0].address & PAGE_MASK) | ~PAGE_MASK);
     }

@@ -350,9 +350,9 @@ IOReturn IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self)
  * parts have their own.
  */
 static __attribute__((noinline)) IOReturn call_serialised(IOMemoryDescriptor *self,
+                                                          IODirection forDirection,
                                                           IOReturn (*method)(IOMemoryDescriptor *,
-                                                                             IODirection),
-                                                          IODirection forDirection)
+                                                                             IODirection))
 {
     const bool locked = IOMemoryDescriptor_lock(self);
     IOReturn status;
@@ -371,7 +371,7 @@ static inline IOReturn call(IOMemoryDescriptor *self,
     /* Most have no lock and owe nothing: then there is nothing around it. */
     return (self->flags & kIOMemoryThreadSafe) == 0 && self->owed == 0
                ? method(self, forDirection)
-               : call_serialised(self, method, forDirection);
+               : call_serialised(self, forDirection, method);
 }
 
 #define PREPARE_OPTIONS                                                                            \

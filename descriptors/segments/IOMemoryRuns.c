@@ -17,12 +17,18 @@ bool IOMemoryRuns_allocate(struct memory_runs *runs)
     return runs->list != NULL;
 }
 
-/* Four times as much: filling a list copies each run once or twice, however many there will be. */
-bool IOMemoryRuns_makeRoom(struct memory_runs *runs)
+bool IOMemoryRuns_makeRoom(struct memory_runs *runs, size_t least)
 {
-    const size_t capacity = runs->capacity != 0 ? 4 * runs->capacity : 1;
-    struct memory_run *const list = platform_alloc(capacity * sizeof(*list));
+    /* Four times as much: filling a list copies each run once or twice, however many there are. */
+    const size_t more = runs->capacity != 0 ? 4 * runs->capacity : 1;
+    const size_t capacity = runs->capacity < least ? least : more;
+    struct memory_run *list;
+    size_t bytes;
 
+    if (__builtin_mul_overflow(capacity, sizeof(*list), &bytes)) {
+        return false;
+    }
+    list = platform_alloc(bytes);
     if (list == NULL) {
         return false;
     }

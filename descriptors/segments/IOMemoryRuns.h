@@ -16,26 +16,36 @@
 /* The room of runs that are not one, from the heap. */
 bool IOMemoryRuns_allocate(struct memory_runs *runs);
 
-/* Empty, with room for `capacity` runs. False without memory. */
-static inline bool IOMemoryRuns_init(struct memory_runs *runs, size_t capacity)
+/*
+ * Empty, with room for one, which lies in the structure: that is the common case, and needs no
+ * allocation, which cannot fail either. Whoever copies the structure must point the list to its
+ * own.
+ */
+static inline void IOMemoryRuns_begin(struct memory_runs *runs)
 {
     /* Field by field: a list that is empty says nothing of `single`, which need not be cleared. */
     runs->list = &runs->single;
     runs->count = 0;
-    runs->capacity = capacity;
+    runs->capacity = 1;
     runs->length = 0;
     runs->longest = 0;
     runs->highest = 0;
     runs->registers = false;
-    /*
-     * One run is the common case, and lies in the structure: no allocation, which cannot fail
-     * either. Whoever copies the structure must point the list to its own.
-     */
-    return capacity <= 1 || IOMemoryRuns_allocate(runs);
 }
 
-/* Room for at least one more. False without memory, and nothing is changed. */
-bool IOMemoryRuns_makeRoom(struct memory_runs *runs);
+/* Empty, with room for `capacity` runs, or one more than none. False without memory. */
+static inline bool IOMemoryRuns_init(struct memory_runs *runs, size_t capacity)
+{
+    IOMemoryRuns_begin(runs);
+    if (capacity <= 1) {
+        return true;
+    }
+    runs->capacity = capacity;
+    return IOMemoryRuns_allocate(runs);
+}
+
+/* Room for at least one more, and for `least` at all. False without memory: nothing is changed. */
+bool IOMemoryRuns_makeRoom(struct memory_runs *runs, size_t least);
 
 /* Add `length` bytes (0 adds nothing). The room must suffice, the sum of lengths must not wrap. */
 void IOMemoryRuns_append(struct memory_runs *runs, uint64_t address, uint64_t length);
@@ -72,7 +82,6 @@ static inline void IOMemoryRuns_free(struct memory_runs *runs)
     runs->count = 0;
     runs->capacity = 0;
     runs->length = 0;
-    runs->longest = 0;
 }
 
 /*

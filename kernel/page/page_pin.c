@@ -9,6 +9,8 @@ _Static_assert(((RECORD_ALLOCATED & RECORD_BLOCK & RECORD_RESERVED) & RECORD_PIN
 _Static_assert(((RECORD_ALLOCATED | RECORD_BLOCK) & RECORD_NOT_GIVEN) == 0 &&
                    (RECORD_RESERVED & RECORD_NOT_GIVEN) != 0,
                "another one, that it was not handed out");
+_Static_assert(RECORD_BLOCK == (RECORD_ALLOCATED | RECORD_FIRST),
+               "and one, which of a block it is");
 
 kern_return_t page_batch_judge(uint64_t page)
 {
@@ -116,12 +118,13 @@ void page_unpin_list(const paddr_t *pages, uint64_t count)
     page_batch_end(&batch, -1);
 }
 
-/* The run that the walk is at, but its first `done` pages; however many, and whatever they are. */
-static void unpin_row(struct page_unpinning *walk)
+/* The run that the walk is at, but what is done of it; however long, and whatever it is. */
+static __attribute__((noinline)) void unpin_row(struct page_unpinning *walk)
 {
-    const uint64_t from = walk->run->address;
-    const uint64_t end = (from + (walk->run->end - walk->start) + PAGE_MASK) >> PAGE_SHIFT;
-    uint64_t first = (from >> PAGE_SHIFT) + walk->done, passed = 0;
+    struct page_unpinning now = *walk; /* in registers */
+    const uint64_t from = now.run->address;
+    const uint64_t end = (from + (now.run->end - now.start) + PAGE_MASK) >> PAGE_SHIFT;
+    uint64_t first = (from >> PAGE_SHIFT) + now.done, passed = 0;
     struct page_batch batch;
 
     page_batch_begin(&batch);
@@ -130,8 +133,8 @@ static void unpin_row(struct page_unpinning *walk)
         struct page *const behind = page_record(stop);
 
         for (struct page *page = page_record(first); page != behind; page++) {
-            if (!page_unpin_usual(walk, page)) {
-                page_note_last(walk, page);
+            if (!page_unpin_usual(&now, page)) {
+                page_note_last(&now, page);
                 passed += unpin(page) != KERN_SUCCESS;
             }
         }
@@ -139,9 +142,19 @@ static void unpin_row(struct page_unpinning *walk)
     }
     page_pool.pins += passed;
     page_batch_end(&batch, -1);
-    walk->start = walk->run->end;
-    walk->run++;
-    walk->done = 0;
+    now.start = now.run->end;
+    now.run++;
+    now.done = 0;
+    *walk = now;
+}
+
+/* As many as are usual, in registers. */
+static __attribute__((noinline)) void unpin_batch(struct page_unpinning *walk)
+{
+    struct page_unpinning now = *walk;
+
+    page_unpin_some(&now);
+    *walk = now;
 }
 
 void page_unpin_rest(const struct memory_runs *runs, struct page_unpinning *walk)
@@ -149,9 +162,10 @@ void page_unpin_rest(const struct memory_runs *runs, struct page_unpinning *walk
     while (walk->run != walk->end) {
         const struct memory_run *const before = walk->run;
 
-        /* Registers have no pins, and it is not known which they are. */
-        if (!runs->registers && walk->done == 0) {
-            page_unpin_some(walk);
+        /* Registers have no pins, and it is not known which they are; some runs are no batch. */
+        if (!runs->registers && walk->done == 0 &&
+            walk->run->end - walk->start <= PAGE_BATCH << PAGE_SHIFT) {
+            unpin_batch(walk);
         }
         if (walk->run == before) {
             unpin_row(walk);

@@ -38,6 +38,7 @@ enum record_state {
     RECORD_RESERVED = 7,
 };
 
+#define RECORD_FIRST     0x2u /* a bit of the states of pages that were handed out */
 #define RECORD_PINNABLE  0x4u /* a bit of the states of pages that are somebody's */
 #define RECORD_NOT_GIVEN 0x1u /* of those, a bit of the state of what was never handed out */
 

@@ -7,7 +7,6 @@
 #include "kernel/page.h"
 #include "kernel/page/page_unpin.h"
 #include "kernel/trace.h"
-#include "kernel/vm/vm_wire_private.h"
 #include "kernel/vm/vm_wire_usual.h"
 
 /* Pinned bytes; there is room for them, or they go `on` where the last run ends. */
@@ -130,7 +129,7 @@ static kern_return_t wire_next(struct vm_object *object, uint64_t at, uint64_t s
         return supply(object, index, pages < PAGE_BATCH ? pages : PAGE_BATCH, flags);
     }
     if (status == KERN_SUCCESS) {
-        vm_wire_mark(slot, slot + 1, flags);
+        vm_wire_mark(slot, 1, flags);
     }
     return status;
 }
@@ -232,6 +231,48 @@ static __attribute__((noinline, cold)) void trace_ranges(struct vm_map *map,
     }
 }
 
+/* What is usual of runs of the direct map; returns the one behind the last that has begun. */
+static __attribute__((noinline)) const struct memory_run *pin_given(const struct memory_run *run,
+                                                                    const struct memory_run *end,
+                                                                    struct memory_runs *where)
+{
+    struct vm_wiring wiring = vm_wiring_go_on(where);
+
+    run = vm_wire_given(&wiring, run, end);
+    vm_wiring_end(&wiring, where);
+    return run;
+}
+
+/* What is usual of bytes of a map. */
+static __attribute__((noinline)) void pin_range(struct vm_map *map, vaddr_t at, uint64_t size,
+                                                unsigned flags, struct memory_runs *where)
+{
+    struct vm_wiring wiring = vm_wiring_go_on(where);
+
+    vm_wire_range(&wiring, map, at, size, flags);
+    vm_wiring_end(&wiring, where);
+}
+
+/* What is usual of run `run` and those behind it; returns the first that may not be done. */
+static const struct memory_run *wire_batch(struct vm_map *map, const struct memory_runs *bytes,
+                                           const struct memory_run *run, unsigned flags,
+                                           struct memory_runs *where)
+{
+    const uint64_t start = run != bytes->list ? run[-1].end : 0;
+    const vaddr_t at = run->address + (where->length - start);
+
+    if (!vm_map_is_direct(map, at)) {
+        pin_range(map, at, run->end - where->length, flags, where);
+        return run;
+    }
+    if (where->length == start) { /* the rest of one that has begun is odd */
+        const struct memory_run *const behind = pin_given(run, bytes->list + bytes->count, where);
+
+        return behind != run ? behind - 1 : run;
+    }
+    return run;
+}
+
 /* From where the list ends on. */
 static __attribute__((noinline)) kern_return_t wire_on(struct vm_map *map,
                                                        const struct memory_runs *bytes,
@@ -243,12 +284,10 @@ static __attribute__((noinline)) kern_return_t wire_on(struct vm_map *map,
 
     while (status == KERN_SUCCESS && where->length != bytes->length) {
         const uint64_t before = where->length;
-        struct vm_wiring wiring = vm_wiring_go_on(where);
 
         for (; run->end <= before; run++) {
         }
-        vm_wire_usual(&wiring, map, bytes, run, run != bytes->list ? run[-1].end : 0, flags);
-        vm_wiring_end(&wiring, where);
+        run = wire_batch(map, bytes, run, flags, where);
         if (where->length == before) {
             status = wire_odd(map, bytes, run, flags, where);
         }
@@ -262,10 +301,16 @@ static __attribute__((noinline)) kern_return_t wire_on(struct vm_map *map,
 kern_return_t vm_map_wire_runs(struct vm_map *map, const struct memory_runs *bytes, unsigned flags,
                                struct memory_runs *where)
 {
-    if (where->count == 0 && bytes->count != 0 && !trace_is_on()) {
+    /* Most are of one range, and done with it. */
+    if (where->count == 0 && !trace_is_on()) {
+        const struct memory_run *const first = bytes->list;
         struct vm_wiring wiring = vm_wiring_begin(where);
 
-        vm_wire_usual(&wiring, map, bytes, bytes->list, 0, flags);
+        if (vm_map_is_direct(map, first->address)) {
+            vm_wire_given(&wiring, first, first + 1);
+        } else {
+            vm_wire_range(&wiring, map, first->address, first->end, flags);
+        }
         vm_wiring_end(&wiring, where);
     }
     /* Called last, so that what is usual has all of it in registers. */

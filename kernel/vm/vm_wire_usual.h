@@ -7,9 +7,8 @@
 #ifndef KERNEL_VM_WIRE_USUAL_H
 #define KERNEL_VM_WIRE_USUAL_H
 
-#include "kernel/page/page_batch.h"
-#include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
+#include "kernel/vm/vm_wire_private.h"
 
 #define WIRE_USUAL static inline __attribute__((always_inline))
 
@@ -20,8 +19,10 @@ struct vm_wiring {
     struct memory_run *run; /* to be filled next */
     size_t room;            /* for so many */
     uint64_t done;          /* bytes in the list */
-    uint64_t last, next;    /* bytes of the last run, and where it ends; of none: as no page does */
     uint64_t longest, highest;
+    bool follows;   /* there is a run before the next one: */
+    uint64_t start; /* where that begins, in the list, */
+    uint64_t next;  /* and ends, in memory; of none: where no page does */
 };
 
 /* Of a list that is empty. */
@@ -35,40 +36,36 @@ WIRE_USUAL struct vm_wiring vm_wiring_begin(const struct memory_runs *where)
     };
 }
 
-/* Of one that is not. */
+/* Of any. */
 WIRE_USUAL struct vm_wiring vm_wiring_go_on(const struct memory_runs *where)
 {
     struct vm_wiring wiring = vm_wiring_begin(where);
+    const struct vm_last_run last = vm_last_run(where);
 
-    if (where->count != 0) {
-        const struct memory_run *const last = &where->list[where->count - 1];
-
-        wiring.run += where->count;
-        wiring.room -= where->count;
-        wiring.last = last->end - (where->count != 1 ? last[-1].end : 0);
-        wiring.next = last->address + wiring.last;
-    }
+    wiring.run += where->count;
+    wiring.room -= where->count;
     wiring.done = where->length;
     wiring.longest = where->longest;
     wiring.highest = where->highest;
+    if (where->count != 0) {
+        wiring.follows = true;
+        wiring.start = last.start;
+        wiring.next = last.next;
+    }
     return wiring;
 }
 
-/* There is room for them, or they go on where the last run ends. */
-WIRE_USUAL void vm_wiring_add(struct vm_wiring *wiring, uint64_t address, uint64_t bytes)
+/* The next run, to byte `end` of the list; it begins with byte `start`. There is room for it. */
+WIRE_USUAL void vm_wiring_add(struct vm_wiring *wiring, uint64_t address, uint64_t start,
+                              uint64_t end)
 {
-    if (address != wiring->next) {
-        wiring->last = 0;
-        wiring->run->address = address;
-        wiring->run++;
-        wiring->room--;
-    }
-    wiring->last += bytes;
-    wiring->next = address + bytes;
-    wiring->done += bytes;
-    wiring->run[-1].end = wiring->done;
-    wiring->longest = wiring->last > wiring->longest ? wiring->last : wiring->longest;
-    wiring->highest = wiring->next > wiring->highest ? wiring->next : wiring->highest;
+    const uint64_t length = end - start;
+
+    *wiring->run = (struct memory_run){address, end};
+    wiring->run++;
+    wiring->done = end;
+    wiring->longest = length > wiring->longest ? length : wiring->longest;
+    wiring->highest = address + length > wiring->highest ? address + length : wiring->highest;
 }
 
 WIRE_USUAL void vm_wiring_end(const struct vm_wiring *wiring, struct memory_runs *where)
@@ -87,14 +84,12 @@ WIRE_USUAL unsigned vm_wire_access(unsigned flags)
     return MMU_READ | (flags & VM_WIRE_WRITE) * (MMU_WRITE / VM_WIRE_WRITE);
 }
 
-/*
- * Are pages dirty by being pinned? Else the caller says so, when the transfer has succeeded.
- */
-WIRE_USUAL void vm_wire_mark(vm_slot_t *slot, const vm_slot_t *end, unsigned flags)
+/* Are pages dirty by being pinned? Else the caller says so, when the transfer has succeeded. */
+WIRE_USUAL void vm_wire_mark(vm_slot_t *slots, uint64_t count, unsigned flags)
 {
     if ((flags & (VM_WIRE_WRITE | VM_WIRE_UNMARKED)) == VM_WIRE_WRITE) {
-        for (; slot != end; slot++) {
-            *slot |= VM_SLOT_DIRTY;
+        for (uint64_t i = 0; i != count; i++) {
+            slots[i] |= VM_SLOT_DIRTY;
         }
     }
 }
@@ -104,116 +99,143 @@ WIRE_USUAL void vm_wire_slots(struct vm_wiring *wiring, const struct vm_object *
                               uint64_t size, unsigned flags)
 {
     const uint64_t index = at >> PAGE_SHIFT, most = PAGE_BATCH - index % PAGE_BATCH;
-    uint64_t skip = at & PAGE_MASK;
-    const uint64_t pages = (skip + size + PAGE_MASK) >> PAGE_SHIFT;
-    vm_slot_t *const first = vm_object_slot(object, index), *slot = first;
+    const uint64_t skip = at & PAGE_MASK, begin = wiring->done - skip, end = wiring->done + size;
+    uint64_t start = wiring->done, back = skip, i = 0;
+    uint64_t pages = (skip + size + PAGE_MASK) >> PAGE_SHIFT;
+    vm_slot_t *const slots = vm_object_slot(object, index);
     struct page *const records = page_record(0);
-    const vm_slot_t *end;
+    struct vm_wiring now = *wiring;
 
     _Static_assert(VM_CHUNK_SLOTS % PAGE_BATCH == 0, "a batch is of one chunk");
-    if (first == NULL) {
+    if (slots == NULL) {
         return;
     }
-    end = first + (pages < most ? pages : most);
-    do { /* a run, or what goes on with one */
-        const uint64_t from = vm_slot_page(*slot).value + skip;
-        uint64_t page = from - skip, bytes;
+    /* What goes on where the last run ends makes that one longer. */
+    if (wiring->follows && vm_slot_page(*slots).value + skip == wiring->next) {
+        if (skip != 0) {
+            return; /* it ends in a page, which is pinned for it */
+        }
+        start = wiring->start;
+        back = start - wiring->done;
+        now.run--;
+        now.room++;
+    }
+    pages = pages < most ? pages : most;
+    do {
+        const uint64_t first = vm_slot_page(slots[i]).value;
+        uint64_t page = first, stop;
 
-        /*
-         * It is allocated, and so it has a record. A page in which the last run ends is pinned for
-         * that run.
-         */
-        if ((*slot & VM_SLOT_PRESENT) == 0 ||
-            (from != wiring->next ? wiring->room == 0 : skip != 0) ||
+        /* It is allocated, and so it has a record. */
+        if ((slots[i] & VM_SLOT_PRESENT) == 0 || now.room == 0 ||
             !page_word_pin(&records[page >> PAGE_SHIFT].word, WORD_SHARED)) {
             break;
         }
         do {
             page += PAGE_SIZE;
-            slot++;
-        } while (slot != end &&
-                 (*slot & (~PAGE_MASK | VM_SLOT_PRESENT)) == (page | VM_SLOT_PRESENT) &&
+            i++;
+        } while (i != pages &&
+                 (slots[i] & (~PAGE_MASK | VM_SLOT_PRESENT)) == (page | VM_SLOT_PRESENT) &&
                  page_word_pin(&records[page >> PAGE_SHIFT].word, WORD_SHARED));
-        bytes = page - from < size ? page - from : size;
-        vm_wiring_add(wiring, from, bytes);
-        size -= bytes;
-        skip = 0;
-    } while (slot != end);
-    wiring->pages = (uint64_t)(slot - first);
-    vm_wire_mark(first, slot, flags);
+        stop = begin + (i << PAGE_SHIFT) < end ? begin + (i << PAGE_SHIFT) : end;
+        vm_wiring_add(&now, first + back, start, stop);
+        now.room--;
+        start = stop;
+        back = 0;
+    } while (i != pages);
+    if (i != 0) {
+        *wiring = now;
+        wiring->pages = i;
+        vm_wire_mark(slots, i, flags);
+    }
+}
+
+/* One that somebody has been given. By its fields, whose masks need no registers. */
+WIRE_USUAL bool pin_given_page(struct page *page)
+{
+    if ((page->state & ~RECORD_FIRST) != RECORD_ALLOCATED || page->pins == UINT32_MAX) {
+        return false;
+    }
+    page->pins++;
+    return true;
+}
+
+/*
+ * Pages behind one of a run, no more than its section has, and `most`; returns how many. Called,
+ * because most runs have none, and those have all that they need in registers then.
+ */
+WIRE_USUAL uint64_t vm_wire_more(struct page *first, uint64_t more, uint64_t most)
+{
+    const uint64_t in_section = SECTION_PAGES - 1 - page_index(first) % SECTION_PAGES;
+    uint64_t pinned = 0;
+
+    more = more < most ? more : most;
+    more = more < in_section ? more : in_section;
+    while (pinned != more && pin_given_page(&first[pinned + 1])) {
+        pinned++;
+    }
+    return pinned;
 }
 
 /*
  * Whole runs of the direct map: of pages that somebody has been given, a few of one section, apart
- * from the run before. No table is asked:
- * what is given to anybody is what the direct map shows, to be read and written, for good. RAM
- * that it does not show so is reserved.
+ * from the run before. Returns the run behind the last of which there is something. No table is
+ * asked: what is given to anybody is what the direct map shows, to be read and written, for good.
+ * RAM that it does not show so is reserved.
  */
-WIRE_USUAL void vm_wire_given(struct vm_wiring *wiring, const struct memory_run *bytes,
-                              const struct memory_run *end)
+WIRE_USUAL const struct memory_run *vm_wire_given(struct vm_wiring *wiring,
+                                                  const struct memory_run *bytes,
+                                                  const struct memory_run *end)
 {
     struct page *const records = page_record(0);
-    const uint8_t *const states = page_pool.sections;
-    const uint64_t sections = page_pool.section_count;
     const uint64_t listed = (uint64_t)(end - bytes);
-    const uint64_t runs = listed < wiring->room ? listed : wiring->room;
-    uint64_t left = PAGE_BATCH; /* for a page of each run */
-    const struct memory_run *const begin = bytes, *stop = begin + (runs < left ? runs : left);
+    const uint64_t spare = listed < wiring->room ? wiring->room - listed : 0;
+    const struct memory_run *const last = bytes + (wiring->room - spare);
+    const struct memory_run *full = bytes + PAGE_BATCH; /* a page of each run */
+    const struct memory_run *stop = last < full ? last : full;
+    uint64_t ready = UINT64_MAX; /* a section that has records */
 
     while (bytes != stop) {
-        uint64_t size = bytes->end - wiring->done;
         /* Of what is below the direct map: behind all RAM. */
         const uint64_t from = bytes->address - DIRECT_MAP_BASE;
         const uint64_t section = from >> SECTION_SHIFT;
+        uint64_t size = bytes->end - wiring->done;
         const uint64_t more = ((from + size - 1) >> PAGE_SHIFT) - (from >> PAGE_SHIFT);
         struct page *const first = &records[from >> PAGE_SHIFT];
 
-        if (section >= sections || states[section] != SECTION_READY || from == wiring->next ||
-            !page_word_pin(&first->word, WORD_RESERVED)) {
+        if (section != ready) {
+            if (!page_is_ready(paddr(from), page_pool.section_count)) {
+                break;
+            }
+            ready = section;
+        }
+        if (from == wiring->next || !pin_given_page(first)) {
             break;
         }
         if (more != 0) {
-            const struct page *const behind = &records[(section + 1) << SECTION_ORDER];
-            const uint64_t taken = (uint64_t)(bytes - begin) + 1;
-            struct page *page = first + 1;
+            const uint64_t pinned = vm_wire_more(first, more, (uint64_t)(full - bytes) - 1);
 
-            /* No more than its section has, and the batch. */
-            while (page != first + 1 + more && page != behind && left != taken &&
-                   page_word_pin(&page->word, WORD_RESERVED)) {
-                left--;
-                page++;
-            }
-            stop = begin + (runs < left ? runs : left);
-            if (page != first + 1 + more) {
-                size = ((uint64_t)(page - first) << PAGE_SHIFT) - (from & PAGE_MASK);
+            full -= pinned;
+            stop = last < full ? last : full;
+            if (pinned != more) {
+                size = ((pinned + 1) << PAGE_SHIFT) - (from & PAGE_MASK);
                 stop = bytes + 1;
             }
         }
-        vm_wiring_add(wiring, from, size);
+        vm_wiring_add(wiring, from, wiring->done, wiring->done + size);
+        wiring->next = from + size;
         bytes++;
     }
-    wiring->pages = PAGE_BATCH - left + (uint64_t)(bytes - begin);
+    wiring->pages = PAGE_BATCH - (uint64_t)(full - bytes);
+    wiring->room = (uint64_t)(last - bytes) + spare;
+    return bytes;
 }
 
-/*
- * Of run `run` of bytes, from where the list ends on, what is usual; of the direct map, of runs
- * behind it, too. One batch at most.
- */
-WIRE_USUAL void vm_wire_usual(struct vm_wiring *wiring, struct vm_map *map,
-                              const struct memory_runs *bytes, const struct memory_run *run,
-                              uint64_t start, unsigned flags)
+/* Of bytes of a range of a map, from an address on, what is usual. */
+WIRE_USUAL void vm_wire_range(struct vm_wiring *wiring, struct vm_map *map, vaddr_t at,
+                              uint64_t size, unsigned flags)
 {
-    const vaddr_t at = run->address + (wiring->done - start);
-    uint64_t size = run->end - wiring->done;
-    const struct vm_entry *entry;
+    const struct vm_entry *const entry = vm_map_entry(map, at);
 
-    if (vm_map_is_direct(map, at)) {
-        if (wiring->done == start) {
-            vm_wire_given(wiring, run, bytes->list + bytes->count);
-        }
-        return;
-    }
-    entry = vm_map_entry(map, at);
     /*
      * The rights of the range, not of the tables: these may hold less (a clean page) until the
      * first store. Of nothing there are none.

@@ -383,7 +383,7 @@ static void a_class_without_a_walk_is_asked_for_host_addresses(void **state)
     (void)state;
     class.walk = descriptor_walk;
     class.getPhysicalSegment = note_options;
-    memory->isOneRun = false;
+    memory->oneRun = 0;
     command = dma_command(&any, kMapped, memory);
     assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
     asked.facts = 0;

@@ -57,10 +57,10 @@ static void a_list_grows_when_it_is_told_to(void **state)
         const struct memory_runs before = runs;
 
         inject_begin(1);
-        assert_false(IOMemoryRuns_makeRoom(&runs));
+        assert_false(IOMemoryRuns_makeRoom(&runs, 0));
         inject_end(&(struct inject_report){0});
         assert_memory_equal(&runs, &before, sizeof(runs));
-        assert_true(IOMemoryRuns_makeRoom(&runs));
+        assert_true(IOMemoryRuns_makeRoom(&runs, 0));
         assert_int_equal(runs.capacity, capacities[i]);
         assert_int_equal(holdings_now().heap_blocks, blocks + 1);
         while (runs.count < runs.capacity) {

@@ -234,7 +234,7 @@ static void runs_are_pinned_piece_by_piece(void **state)
     spoil_stack();
     while (platform_wire_runs(get_task_map(owner), &bytes, 0, &grown) == KERN_NO_SPACE) {
         assert_int_equal(grown.count, grown.capacity);
-        assert_true(IOMemoryRuns_makeRoom(&grown));
+        assert_true(IOMemoryRuns_makeRoom(&grown, 0));
         spoil_stack();
     }
     assert_int_equal(grown.length, COUNT * PAGE_SIZE);
@@ -247,7 +247,7 @@ static void runs_are_pinned_piece_by_piece(void **state)
         spoil_stack();
         while (platform_object_wire_run(object, parts.length, end - parts.length, 0, &parts) ==
                KERN_NO_SPACE) {
-            assert_true(IOMemoryRuns_makeRoom(&parts));
+            assert_true(IOMemoryRuns_makeRoom(&parts, 0));
         }
         assert_int_equal(parts.length, end);
     }

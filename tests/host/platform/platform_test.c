@@ -133,7 +133,7 @@ static kern_return_t wire_all(uint64_t at, uint64_t size, struct memory_runs *ru
         const uint64_t left = end - runs->length;
 
         status = platform_object_wire_run(NULL, at + (size - left), left, 0, runs);
-    } while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(runs));
+    } while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(runs, 0));
     return status;
 }
 
@@ -187,7 +187,7 @@ static void a_port_refuses_pages(void **state)
     assert_true(IOMemoryRuns_init(&runs, 1));
     assert_int_equal(platform_wire_runs(kernel_map, &bytes, 0, &runs), KERN_NO_SPACE);
     assert_int_equal(runs.length, PAGE_SIZE - 10);
-    assert_true(IOMemoryRuns_makeRoom(&runs));
+    assert_true(IOMemoryRuns_makeRoom(&runs, 0));
     assert_int_equal(platform_wire_runs(kernel_map, &bytes, 0, &runs), KERN_INVALID_ADDRESS);
     assert_int_equal(runs.length, 4990 + 1);
     assert_int_equal(runs.list[0].address, platform_memory_physical((void *)at).value + 10);
