@@ -56,12 +56,12 @@ struct IOMemoryDescriptor {
      * on, and no device is kept from them. 0: it does not say (nor of such as begin there).
      */
     IOPhysicalAddress oneRun;
-    bool isNarrow; /* of a class without a mapSpecification: mapped with 32 bits */
     /*
      * The same of memory in any number of runs: these are all that a walk would deliver for a
      * device, the system mapper apart. NULL: it does not say.
      */
     const struct memory_runs *runs;
+    bool isNarrow; /* of a class without a mapSpecification: mapped with 32 bits */
     struct platform_lock prepareLock;
     IOMemoryDescriptorReserved reserved;
     struct IODMASystemMap systemMap;

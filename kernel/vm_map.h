@@ -142,9 +142,9 @@ kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access);
 #define VM_WIRE_NO_FAULT 0x4u /* KERN_MEMORY_ERROR instead of making a page resident */
 
 /*
- * Pin the pages behind some bytes of a map, from byte where->length of them on: resident, unshared,
- * marked dirty when they will be written. Each page is pinned once for each run that touches it.
- * KERN_NO_SPACE: there is no room for more runs; with more, the same call goes on.
+ * Pin the pages behind bytes of a map, at least one, from byte where->length of them on: resident,
+ * unshared, marked dirty when they will be written. Each page is pinned once for each run that
+ * touches it. KERN_NO_SPACE: there is no room for more runs; with more, the same call goes on.
  * KERN_INVALID_ADDRESS (nothing is there), KERN_PROTECTION_FAILURE, KERN_MEMORY_ERROR (no page),
  * KERN_FAILURE (pins that cannot be counted). What the list has by then stays pinned, whatever
  * the answer: vm_unwire_runs gives it back.

@@ -341,7 +341,7 @@ IOReturn IODMACommand_genIOVMSegments(IODMACommand *self, UInt64 *offset, void *
         return kIOReturnBadArgument;
     }
     /* A function of the client's own may need no array; the built-in ones would store to 0. */
-    if (IOREFUSE(self->active != 0 && segments == NULL &&
+    if (IOREFUSE(segments == NULL && self->active != 0 &&
                      (is_built_in_32(self->spec.output) || is_built_in_64(self->spec.output)),
                  "segments is NULL, and the command's segment function stores to it")) {
         return kIOReturnBadArgument;

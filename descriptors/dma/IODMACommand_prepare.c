@@ -10,50 +10,48 @@
 #include "descriptors/object/IORefuse.h"
 #include "descriptors/platform_trace.h"
 
-/* What every preparation asks of its memory. */
+/* What a preparation asks of memory that is not general. NULL: it is, and its fields say it. */
 struct facts {
     uint64_t length;
     IODirection direction;
-    /* What few ask: of a general descriptor it is seen where it is asked. */
     bool isPrepared;
     uint64_t highestPage; /* page number; 0: not known */
 };
 
-static bool is_prepared(const IODMACommand *self, const struct facts *facts)
+static __attribute__((noinline)) IOReturn ask_facts(const IODMACommand *self, struct facts *facts)
 {
-    return self->general != NULL ? self->general->resident != NULL : facts->isPrepared;
-}
-
-static uint64_t highest_page(const IODMACommand *self, const struct facts *facts)
-{
-    return self->general != NULL ? general_highest_page(self->general) : facts->highestPage;
-}
-
-static IOReturn get_facts(const IODMACommand *self, struct facts *facts)
-{
-    const IOGeneralMemoryDescriptor *const general = self->general;
     IOMDDMACharacteristics told;
-    IOReturn status;
+    const IOReturn status =
+        IOMemoryDescriptor_methods(self->memory)
+            ->dmaCommandOperation(self->memory, kIOMDGetCharacteristics, &told, sizeof(told));
 
-    if (general != NULL) {
-        facts->length = general->super.length;
-        facts->direction = general->super.flags & kIOMemoryDirectionMask;
-        return kIOReturnSuccess;
-    }
-    status = IOMemoryDescriptor_methods(self->memory)
-                 ->dmaCommandOperation(self->memory, kIOMDGetCharacteristics, &told, sizeof(told));
     if (status == kIOReturnSuccess) {
         *facts = (struct facts){told.fLength, told.fDirection, told.fIsPrepared, told.fHighestPage};
     }
     return status;
 }
 
+static bool is_prepared(const IODMACommand *self, const struct facts *facts)
+{
+    return facts == NULL ? self->general->resident != NULL : facts->isPrepared;
+}
+
+static uint64_t highest_page(const IODMACommand *self, const struct facts *facts)
+{
+    return facts == NULL ? general_highest_page(self->general) : facts->highestPage;
+}
+
+static IODirection direction_of(const IODMACommand *self, const struct facts *facts)
+{
+    return facts == NULL ? self->general->super.flags & kIOMemoryDirectionMask : facts->direction;
+}
+
 static inline __attribute__((always_inline)) IOReturn mark_active(const IODMACommand *self,
-                                                                  bool active)
+                                                                  bool isGeneral, bool active)
 {
     IOMemoryDescriptor *const memory = self->memory;
 
-    if (self->general != NULL) {
+    if (isGeneral) {
         return IOMemoryDescriptor_countDMAActive(memory, active);
     }
     return IOMemoryDescriptor_methods(memory)->dmaCommandOperation(
@@ -111,8 +109,7 @@ static IOReturn check_range(const IODMACommand *self, const struct facts *facts,
         return kIOReturnNotAligned;
     }
     /* Memory that has these is prepared, and for any device. */
-    if (self->general != NULL && self->memory->runs != NULL &&
-        !has_too_many_pages(offset, length)) {
+    if (facts == NULL && self->memory->runs != NULL && !has_too_many_pages(offset, length)) {
         return kIOReturnSuccess;
     }
     return check_memory(self, is_prepared(self, facts), offset, length);
@@ -125,7 +122,7 @@ static IOReturn begin(IODMACommand *self, const struct facts *facts, uint64_t of
      * Marked before the first page is looked at: from here on the descriptor refuses its last
      * complete, so that the plan and the device see the same pages.
      */
-    IOReturn status = mark_active(self, true);
+    IOReturn status = mark_active(self, facts == NULL, true);
 
     if (status != kIOReturnSuccess) {
         return status;
@@ -134,15 +131,17 @@ static IOReturn begin(IODMACommand *self, const struct facts *facts, uint64_t of
     IOASSERT(self->bounce.charged == 0 && self->bounce.islands == NULL);
     self->offset = offset;
     self->length = length;
-    self->direction = facts->direction;
+    self->direction = direction_of(self, facts);
     if (!self->spec.takesAll) {
         status = IODMACommand_adapt(self, highest_page(self, facts), flushCache, synchronize);
         if (status != kIOReturnSuccess) {
-            mark_active(self, false);
+            mark_active(self, facts == NULL, false);
             return status;
         }
+        IODMACommand_noteEntry(self);
+    } else {
+        IODMACommand_noteMemory(self, offset, length);
     }
-    IODMACommand_noteEntry(self);
     self->active = 1;
     IODMACommand_become(self, kIODMAOwnerPrepared);
     IODMACommand_tellPrepared(self, synchronize);
@@ -154,7 +153,9 @@ static IOReturn begin(IODMACommand *self, const struct facts *facts, uint64_t of
 IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, bool flushCache,
                               bool synchronize)
 {
-    struct facts facts = {0};
+    const struct facts *asked = NULL;
+    struct facts facts;
+    uint64_t whole;
     IOReturn status;
 
     if (self == NULL) {
@@ -166,19 +167,25 @@ IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, 
     if (self->spec.output == NULL || self->memory == NULL) {
         return kIOReturnNotReady;
     }
-    status = get_facts(self, &facts);
-    if (status != kIOReturnSuccess) {
-        return status;
+    if (self->general != NULL) {
+        whole = self->general->super.length;
+    } else {
+        status = ask_facts(self, &facts);
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+        whole = facts.length;
+        asked = &facts;
     }
-    if (IOREFUSE(offset >= facts.length, "offset %llu is behind the memory's %llu bytes",
-                 IOULL(offset), IOULL(facts.length))) {
+    if (IOREFUSE(offset >= whole, "offset %llu is behind the memory's %llu bytes", IOULL(offset),
+                 IOULL(whole))) {
         return kIOReturnBadArgument;
     }
     if (length == 0) {
-        length = facts.length - offset;
-    } else if (IOREFUSE(length > facts.length - offset,
+        length = whole - offset;
+    } else if (IOREFUSE(length > whole - offset,
                         "offset %llu + length %llu is beyond the memory's %llu bytes",
-                        IOULL(offset), IOULL(length), IOULL(facts.length))) {
+                        IOULL(offset), IOULL(length), IOULL(whole))) {
         return kIOReturnBadArgument;
     }
     if (IOREFUSE(length > self->spec.limits.transfer,
@@ -197,10 +204,9 @@ IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, 
         self->active++;
         return kIOReturnSuccess;
     }
-    status = check_range(self, &facts, offset, length);
-    return status != kIOReturnSuccess
-               ? status
-               : begin(self, &facts, offset, length, flushCache, synchronize);
+    status = check_range(self, asked, offset, length);
+    return status != kIOReturnSuccess ? status
+                                      : begin(self, asked, offset, length, flushCache, synchronize);
 }
 
 IOReturn IODMACommand_prepareWithSpecificationOptions(
@@ -267,7 +273,7 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
     IODMACommand_become(self, kIODMAOwnerIdle);
     self->preparedMemory = false;
     IOLEDGER(completed(self, synchronize, invalidateCache));
-    status = IODMACommand_firstError(status, mark_active(self, false));
+    status = IODMACommand_firstError(status, mark_active(self, self->general != NULL, false));
     PLATFORM_TRACE(dma_complete, self, self->length, status);
     return status;
 }

@@ -187,21 +187,38 @@ bool IODMACommand_bounces(const IODMACommand *self);
 IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchronize);
 
 /*
- * The view is made: is it one entry? All of it is legal, but where addresses are only listed
- * (IterateOnly), what offends too.
+ * The view is made, and is one run or not: is it one entry? All of it is legal, but where addresses
+ * are only listed (IterateOnly), what offends too.
  */
-static inline void IODMACommand_noteEntry(IODMACommand *self)
+static inline void IODMACommand_noteRun(IODMACommand *self, bool isOneRun, uint64_t address,
+                                        uint64_t length)
 {
     const struct IODMALimits *const limits = &self->spec.limits;
-    /* With a system mapper a run of I/O addresses may be several of memory. */
-    const bool isOneRun = self->hasRuns ? self->runs.count == 1
-                                        : self->memory->oneRun != 0 && IOMapper_gSystem == NULL;
 
-    self->entry = self->hasRuns ? self->runs.list[0].address : self->memory->oneRun + self->offset;
+    self->entry = address;
     self->isOneEntry =
-        isOneRun && self->length <= limits->longest &&
-        (self->spec.isPlain || (self->length - 1 <= (limits->boundaryMask & ~self->entry) &&
+        isOneRun && length <= limits->longest &&
+        (self->spec.isPlain || (length - 1 <= (limits->boundaryMask & ~address) &&
                                 (self->spec.options & kIODMAMapOptionIterateOnly) == 0));
+}
+
+/* The same where the view is the memory itself, from `offset` on. */
+static inline void IODMACommand_noteMemory(IODMACommand *self, uint64_t offset, uint64_t length)
+{
+    const uint64_t run = self->memory->oneRun;
+
+    /* With a system mapper a run of I/O addresses may be several of memory. */
+    IODMACommand_noteRun(self, run != 0 && IOMapper_gSystem == NULL, run + offset, length);
+}
+
+/* The same of whatever it is. */
+static inline void IODMACommand_noteEntry(IODMACommand *self)
+{
+    if (self->hasRuns) {
+        IODMACommand_noteRun(self, self->runs.count == 1, self->runs.list[0].address, self->length);
+    } else {
+        IODMACommand_noteMemory(self, self->offset, self->length);
+    }
 }
 
 /*

@@ -82,6 +82,7 @@ static inline void IOMemoryRuns_free(struct memory_runs *runs)
     runs->count = 0;
     runs->capacity = 0;
     runs->length = 0;
+    runs->longest = 0;
 }
 
 /*

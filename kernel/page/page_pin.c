@@ -122,11 +122,14 @@ void page_unpin_list(const paddr_t *pages, uint64_t count)
 static __attribute__((noinline)) void unpin_row(struct page_unpinning *walk)
 {
     struct page_unpinning now = *walk; /* in registers */
-    const uint64_t from = now.run->address;
+    const uint64_t from = now.run->address, before = now.found;
     const uint64_t end = (from + (now.run->end - now.start) + PAGE_MASK) >> PAGE_SHIFT;
     uint64_t first = (from >> PAGE_SHIFT) + now.done, passed = 0;
     struct page_batch batch;
 
+    /* Decided here, and not at each page: of notes with none of the bits nothing is set. */
+    now.in = now.noting ? now.in : 0;
+    now.noting = true;
     page_batch_begin(&batch);
     while (first != end) {
         const uint64_t stop = page_batch_reach(&batch, first, end, -1);
@@ -142,10 +145,10 @@ static __attribute__((noinline)) void unpin_row(struct page_unpinning *walk)
     }
     page_pool.pins += passed;
     page_batch_end(&batch, -1);
-    now.start = now.run->end;
-    now.run++;
-    now.done = 0;
-    *walk = now;
+    walk->found = walk->noting ? now.found : before;
+    walk->start = now.run->end;
+    walk->run++;
+    walk->done = 0;
 }
 
 /* As many as are usual, in registers. */

@@ -14,8 +14,8 @@ struct page_unpinning {
     uint64_t start; /* of the run, in the list */
     uint64_t done;  /* pages of it */
     bool noting;    /* notes are looked at: */
-    uint8_t in;     /* where one has any of these bits */
-    uint8_t bits;   /* it gets these */
+    uint64_t in;    /* where one has any of these bits */
+    uint64_t bits;  /* it gets these */
     uint64_t found; /* all that there were */
 };
 

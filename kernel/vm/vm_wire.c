@@ -35,6 +35,17 @@ static void unpin_part(uint64_t first, uint64_t end)
     }
 }
 
+/* Pages [first, end), in batches, as page_batch_pin; what is no RAM is not passed over. */
+static __attribute__((noinline)) uint64_t pin_pages(uint64_t first, uint64_t end, uint64_t not_if)
+{
+    struct page_batch batch;
+
+    page_batch_begin(&batch);
+    first = page_batch_pin(&batch, first, end, not_if);
+    page_batch_end(&batch, 1);
+    return first;
+}
+
 kern_return_t vm_wire_row(struct memory_runs *where, uint64_t address, uint64_t length,
                           uint64_t not_if)
 {
@@ -43,15 +54,13 @@ kern_return_t vm_wire_row(struct memory_runs *where, uint64_t address, uint64_t 
     const uint64_t end = (address + length + PAGE_MASK) >> PAGE_SHIFT;
     /* A page in which the last run ends is pinned for that run. */
     const uint64_t first = (address + (on ? PAGE_MASK : 0)) >> PAGE_SHIFT;
-    struct page_batch batch;
     uint64_t page = first;
     kern_return_t status = KERN_SUCCESS;
 
     if (!on && where->count == where->capacity) {
         return KERN_NO_SPACE;
     }
-    page_batch_begin(&batch);
-    while ((page = page_batch_pin(&batch, page, end, not_if)) != end) {
+    while ((page = pin_pages(page, end, not_if)) != end) {
         status = page_batch_judge(page);
         if (status != KERN_SUCCESS) {
             break;
@@ -59,7 +68,6 @@ kern_return_t vm_wire_row(struct memory_runs *where, uint64_t address, uint64_t 
         where->registers = true;
         page++;
     }
-    page_batch_end(&batch, 1);
     if (status == KERN_SUCCESS) {
         add(where, address, length, on);
     } else {
@@ -85,8 +93,8 @@ static kern_return_t pin_slot(struct memory_runs *where, const vm_slot_t *slot, 
 }
 
 /* Make a page resident and nobody else's, and those behind it that are absent, at most `count`. */
-static kern_return_t supply(struct vm_object *object, uint64_t index, uint64_t count,
-                            unsigned flags)
+static __attribute__((noinline)) kern_return_t supply(struct vm_object *object, uint64_t index,
+                                                      uint64_t count, unsigned flags)
 {
     const unsigned how =
         VM_SUPPLY_UNSHARED | ((flags & VM_WIRE_NO_FAULT) != 0 ? VM_SUPPLY_RESIDENT : 0);
@@ -265,7 +273,8 @@ static const struct memory_run *wire_batch(struct vm_map *map, const struct memo
         pin_range(map, at, run->end - where->length, flags, where);
         return run;
     }
-    if (where->length == start) { /* the rest of one that has begun is odd */
+    /* The rest of one that has begun is odd, and so is what is no single batch. */
+    if (where->length == start && run->end - start <= PAGE_BATCH * PAGE_SIZE) {
         const struct memory_run *const behind = pin_given(run, bytes->list + bytes->count, where);
 
         return behind != run ? behind - 1 : run;
@@ -307,7 +316,9 @@ kern_return_t vm_map_wire_runs(struct vm_map *map, const struct memory_runs *byt
         struct vm_wiring wiring = vm_wiring_begin(where);
 
         if (vm_map_is_direct(map, first->address)) {
-            vm_wire_given(&wiring, first, first + 1);
+            if (first->end <= PAGE_BATCH * PAGE_SIZE) { /* else it is no single batch anyhow */
+                vm_wire_given(&wiring, first, first + 1);
+            }
         } else {
             vm_wire_range(&wiring, map, first->address, first->end, flags);
         }

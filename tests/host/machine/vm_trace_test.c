@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the trace tells of memory: each kind of event at its site, with what it was about. */
+#include <stdio.h>
+
 #include "kernel/trace.h"
 #include "tests/host/machine/vm_fixture.h"
 #include "tests/host/sim/sim_console.h"
@@ -54,6 +56,45 @@ static void ranges_and_faults_are_traced(void **state)
     vm_object_release(object);
 }
 
+/* An event for each range, the one that could not be pinned among them, and for what goes on. */
+static void each_range_is_traced(void **state)
+{
+    struct vm_object *object = object_of(4);
+    const vaddr_t at = enter(object, 4, RW);
+    struct memory_run bytes[] = {
+        {at, PAGE_SIZE}, {at + 2 * PAGE_SIZE, 3 * PAGE_SIZE}, {at + 64 * PAGE_SIZE, 6 * PAGE_SIZE}};
+    const struct memory_runs all = {.list = bytes, .count = 3, .length = bytes[2].end};
+    struct memory_run found[4];
+    struct memory_runs wiring = {.list = found, .capacity = 1};
+    char words[80];
+
+    (void)state;
+    store(at + 3 * PAGE_SIZE, 1); /* what is behind it lies elsewhere */
+    store(at + 2 * PAGE_SIZE, 1);
+    store(at, 1);
+    begin();
+    assert_int_equal(vm_map_wire_runs(map, &all, 0, &wiring), KERN_NO_SPACE);
+    trace_stop();
+    assert_int_equal(trace_count(), 2);
+    trace_print();
+    snprintf(words, sizeof(words), "wire start=%#lx pages=0x1 status=0x0\n", (unsigned long)at);
+    assert_true(sim_console_said(words));
+    wiring.capacity = 4;
+    begin();
+    assert_int_equal(vm_map_wire_runs(map, &all, 0, &wiring), KERN_INVALID_ADDRESS);
+    trace_stop();
+    assert_int_equal(trace_count(), 2);
+    trace_print();
+    snprintf(words, sizeof(words), "wire start=%#lx pages=0x2 status=0x0\n",
+             (unsigned long)(at + 2 * PAGE_SIZE));
+    assert_true(sim_console_said(words));
+    snprintf(words, sizeof(words), "wire start=%#lx pages=0x0 status=0x1\n",
+             (unsigned long)(at + 64 * PAGE_SIZE));
+    assert_true(sim_console_said(words));
+    vm_unwire_runs(&wiring, false);
+    vm_object_release(object);
+}
+
 static void shortage_is_traced(void **state)
 {
     const struct page_request nowhere = {
@@ -99,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(ranges_and_faults_are_traced),
+        TEST(each_range_is_traced),
         TEST(shortage_is_traced),
         TEST(what_is_left_is_told),
     };
