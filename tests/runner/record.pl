@@ -12,7 +12,6 @@
 use strict;
 use warnings;
 use Errno qw(EINTR);
-use POSIX qw(setpgid);
 use Time::HiRes qw(time);
 
 my ($name, $log, $limit, $source, @program) = @ARGV;
@@ -33,7 +32,7 @@ open my $copy, '>', $log or die "record: $log: $!\n";
 pipe(my $output, my $its_output) or die "record: $!\n";
 $child = fork // die "record: $!\n";
 if (!$child) {
-    setpgid(0, 0);
+    setpgrp 0, 0;
     delete $ENV{LOGS};    # of this run, not of one that the program may start
     $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
     open STDIN, '<', '/dev/null';
@@ -41,9 +40,10 @@ if (!$child) {
     open STDERR, '>', "$log.stderr";
     { no warnings 'exec'; exec { $program[0] } @program }
     print STDERR "$program[0]: $!\n";
+    require POSIX;
     POSIX::_exit(127);
 }
-setpgid($child, $child);
+setpgrp $child, $child;
 close $its_output;
 stop({ reverse(INT => 2, TERM => 15, HUP => 1, PIPE => 13) }->{$stopped}) if defined $stopped;
 

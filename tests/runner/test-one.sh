@@ -13,7 +13,7 @@ set -uo pipefail
 here=$(dirname "$(realpath "$0")")
 name=$1
 limit=${TIMEOUT:-120}
-log=${LOGS:-$BUILD/logs}/$(tr '/:' '--' <<<"$name").log
+log=${LOGS:-$BUILD/logs}/${name//[\/:]/-}.log
 grace=5 # run.sh says where an image hangs, which takes its time
 
 case $name in
