@@ -18,7 +18,7 @@
  * Nothing decodes addresses, masters the bus or interrupts before it is enabled here.
  *
  * Thread context unless it says otherwise. Errors are IOReturns; a call that fails has
- * changed nothing.
+ * changed nothing. NULL, or bits that mean nothing, are kIOReturnBadArgument.
  *
  * Sources: PCI Local Bus 3.0, PCI-to-PCI Bridge 1.2, PCI Express Base 4.0 (section 7), PCI
  * Firmware 3.2 (ECAM), PCI bus binding to IEEE 1275.
@@ -198,7 +198,8 @@ unsigned pci_vector_intid(const struct pci_function *function, unsigned vector);
 /*
  * Let a vector call a handler (kernel/irq.h). The handler of a line must find out by its
  * device's registers whether it was meant, and quiet it; that of a message need not.
- * kIOReturnBadArgument: no such vector, or no handler; kIOReturnExclusiveAccess: it has one.
+ * kIOReturnBadArgument: no such vector, or no handler; kIOReturnExclusiveAccess: it has one;
+ * kIOReturnNoInterrupt: its interrupt is somebody else's, who does not share it.
  */
 IOReturn pci_attach_vector(struct pci_function *function, unsigned vector, irq_handler_t *handler,
                            void *context);
