@@ -245,6 +245,36 @@ static void test_runs_back(void **state)
     page_free_run(area, 8);
 }
 
+/* Nothing was written: notes stay as they are, and what they say is not asked, however long it is.
+ */
+static void test_runs_back_unwritten(void **state)
+{
+    const paddr_t area = run(ROW);
+    struct memory_run runs[] = {{area.value, (ROW - 1) * PAGE_SIZE}, {area.value + 7, 0}};
+    struct memory_runs all = {.list = runs, .count = 2};
+
+    (void)state;
+    all.length = runs[1].end = runs[0].end + 9;
+    for (unsigned registers = 0; registers < 2; registers++) {
+        struct page_unpinning walk = page_unpin_begin(&all, false, 0x08, 0x10);
+
+        all.registers = registers != 0;
+        assert_int_equal(pin_row(area, ROW - 1, 0), ROW - 1);
+        assert_int_equal(page_pin(area), KERN_SUCCESS);
+        for (uint64_t i = 0; i < ROW; i++) {
+            record_of(area, i)->note = 0x28;
+        }
+        page_unpin_rest(&all, &walk);
+        assert_int_equal(walk.found, 0);
+        assert_int_equal(stats().pins, 0);
+        for (uint64_t i = 0; i < ROW; i++) {
+            assert_int_equal(record_of(area, i)->note, 0x28);
+            record_of(area, i)->note = 0;
+        }
+    }
+    page_free_run(area, ROW);
+}
+
 /* Given back while a run had it pinned, a page goes with that pin, and its note is not touched. */
 static void test_runs_back_at_last(void **state)
 {
@@ -474,19 +504,13 @@ static void test_notes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PAGE_TEST(test_one_by_one),
-        PAGE_TEST(test_rows),
-        PAGE_TEST(test_rows_of_others),
-        PAGE_TEST(test_unshared),
-        PAGE_TEST(test_runs_back),
-        PAGE_TEST(test_runs_back_at_last),
-        PAGE_TEST(test_runs_back_among_others),
-        PAGE_TEST(test_lists_back),
-        PAGE_TEST(test_shares),
-        PAGE_TEST(test_given_back_pinned),
-        PAGE_TEST(test_quarantine),
-        PAGE_TEST(test_what_is_ram),
-        PAGE_TEST(test_notes),
+        PAGE_TEST(test_one_by_one),        PAGE_TEST(test_rows),
+        PAGE_TEST(test_rows_of_others),    PAGE_TEST(test_unshared),
+        PAGE_TEST(test_runs_back),         PAGE_TEST(test_runs_back_unwritten),
+        PAGE_TEST(test_runs_back_at_last), PAGE_TEST(test_runs_back_among_others),
+        PAGE_TEST(test_lists_back),        PAGE_TEST(test_shares),
+        PAGE_TEST(test_given_back_pinned), PAGE_TEST(test_quarantine),
+        PAGE_TEST(test_what_is_ram),       PAGE_TEST(test_notes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
