@@ -152,7 +152,8 @@ bool IOBufferMemoryDescriptor_appendBytes(IOBufferMemoryDescriptor *self, const 
 
 /*
  * Address of the first byte in the owning task, which only for kernel buffers is a kernel
- * pointer; NULL for a buffer mapped nowhere. Any context.
+ * pointer; NULL for a buffer made without a task. It stays what it was when the task dies, and
+ * leads nowhere then. Any context.
  */
 void *IOBufferMemoryDescriptor_getBytesNoCopy(IOBufferMemoryDescriptor *self);
 

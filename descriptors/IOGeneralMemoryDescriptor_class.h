@@ -158,6 +158,13 @@ static inline bool general_leads_elsewhere(const IOMemoryDescriptor *self)
 IOReturn general_take_reference(IOGeneralMemoryDescriptor *self)
     OS_METHOD(IOGeneralMemoryDescriptor, takeReference);
 
+/*
+ * Have the right to store to the memory that the reference names noted anew. False: its owner has
+ * other memory there by now, or there is no memory to note it with.
+ */
+bool general_upgrade_reference(IOGeneralMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, upgradeReference);
+
 /* The first map of all has not come about: what was kept for it of the memory, or frozen, goes. */
 void general_forget_kept(IOGeneralMemoryDescriptor *self)
     OS_METHOD(IOGeneralMemoryDescriptor, forgetKept);

@@ -223,6 +223,18 @@ static struct IOMemoryReference *upgraded_reference(IOGeneralMemoryDescriptor *s
     return now;
 }
 
+bool general_upgrade_reference(IOGeneralMemoryDescriptor *self)
+{
+    struct IOMemoryReference *const made = upgraded_reference(self);
+
+    if (made != NULL) {
+        /* Maps of the former one hold their objects themselves. */
+        IOMemoryReference_release(self->reference);
+        self->reference = made;
+    }
+    return made != NULL;
+}
+
 /*
  * Show a part of what *kept names, which is made if need be. It becomes the descriptor's
  * only when something is shown: a request that fails leaves no image frozen, and no

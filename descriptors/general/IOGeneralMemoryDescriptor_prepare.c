@@ -43,16 +43,21 @@ static inline unsigned wire_flags(IODirection direction)
                : resident | PLATFORM_WIRE_WRITE | PLATFORM_WIRE_UNMARKED;
 }
 
+/*
+ * A persistent descriptor means the memory that was there when it was made, wherever the task
+ * has moved it; any other one means what the addresses show today.
+ */
+static inline bool means_reference(const IOGeneralMemoryDescriptor *self)
+{
+    return (self->super.flags & kIOMemoryPersistent) != 0 && self->reference != NULL;
+}
+
 /* Pin what the bytes are now; KERN_NO_SPACE: with more room it goes on. */
 static inline kern_return_t wire_more(IOGeneralMemoryDescriptor *self, IODirection direction)
 {
     const unsigned flags = wire_flags(direction);
 
-    /*
-     * A persistent descriptor means the memory that was there when it was made, wherever the
-     * task has moved it; any other one means what the addresses show today.
-     */
-    if ((self->super.flags & kIOMemoryPersistent) != 0 && self->reference != NULL) {
+    if (means_reference(self)) {
         return IOMemoryReference_wire(self->reference, flags, &self->wired);
     }
 
@@ -127,21 +132,10 @@ void general_end_preparation(IOGeneralMemoryDescriptor *self)
     end_preparation(self, self->failed);
 }
 
-static inline IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direction)
+/* The pages are pinned: do they do, and what becomes of them for this direction? */
+static inline __attribute__((always_inline)) IOReturn settle(IOGeneralMemoryDescriptor *self,
+                                                             IODirection direction)
 {
-    IOReturn status;
-
-    /* Whoever asks not to be slowed down would rather try later than reclaim now. */
-    if ((direction & kIODirectionPrepareAvoidThrottling) != 0 && platform_memory_is_short()) {
-        return kIOReturnNotReady;
-    }
-    status = wire_runs(self, direction);
-    if (status != kIOReturnSuccess) {
-        if (status == kIOReturnNotWritable && self->task == kernel_task) {
-            IOLEDGER(readOnly(self, self->super.length));
-        }
-        return status;
-    }
     if (((direction | self->super.flags) & kIODirectionPrepareToPhys32) != 0 &&
         !is_within_32_bits(self)) {
         unwire(self, false);
@@ -160,6 +154,38 @@ static inline IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirectio
                                      self->super.length);
     }
     return kIOReturnSuccess;
+}
+
+/* Not pinned, for this reason. Is there something that allows it by now? */
+static __attribute__((noinline)) IOReturn prepare_refused(IOGeneralMemoryDescriptor *self,
+                                                          IODirection direction, IOReturn status)
+{
+    /* The right to store was noted with the reference; the owner may have got it since. */
+    if (status == kIOReturnNotWritable && means_reference(self) &&
+        general_upgrade_reference(self)) {
+        IOMemoryRuns_begin(&self->wired);
+        status = wire_rest(self, direction, KERN_NO_SPACE);
+        if (status == kIOReturnSuccess) {
+            return settle(self, direction);
+        }
+    }
+    if (status == kIOReturnNotWritable && self->task == kernel_task) {
+        IOLEDGER(readOnly(self, self->super.length));
+    }
+    return status;
+}
+
+static inline IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direction)
+{
+    IOReturn status;
+
+    /* Whoever asks not to be slowed down would rather try later than reclaim now. */
+    if ((direction & kIODirectionPrepareAvoidThrottling) != 0 && platform_memory_is_short()) {
+        return kIOReturnNotReady;
+    }
+    status = wire_runs(self, direction);
+    return status == kIOReturnSuccess ? settle(self, direction)
+                                      : prepare_refused(self, direction, status);
 }
 
 /* Physical memory needs no wiring, another processor's virtual memory cannot be wired. */

@@ -141,6 +141,42 @@ static void a_split_range_is_upgraded(void **state)
     OSObject_release(memory);
 }
 
+/* And stores by a device are as those by a map: it is the right that the owner has by now. */
+static void a_device_may_store_when_the_owner_may(void **state)
+{
+    struct vm_range range = {.access = MMU_READ, .max_access = RW};
+    IOMemoryDescriptor *memory, *moved;
+    uint64_t at = 0;
+
+    (void)state;
+    assert_int_equal(vm_object_create(3, &range.object), KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(task_map(owner), &at, ptoa(3), 0, &range, VM_ENTER_ANYWHERE),
+                     KERN_SUCCESS);
+    vm_object_release(range.object);
+    memory = describe(at, ptoa(3), 3 | kIOMemoryPersistent, owner);
+    moved = describe(at, ptoa(3), 3 | kIOMemoryPersistent, owner);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOut), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnNotWritable);
+        assert_int_equal(vm_map_protect(task_map(owner), at + ptoa(i), PAGE_SIZE, RW),
+                         KERN_SUCCESS);
+    }
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, ptoa(2), "x", 1), 1);
+    assert_int_equal(load(owner, at + ptoa(2)), 'x');
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    /* What is there by now is another's, and says nothing of what was. */
+    remove_pages(owner, at, 3);
+    assert_int_equal(new_pages(owner, 3, RW), at);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(moved, kIODirectionIn), kIOReturnNotWritable);
+    OSObject_release(moved);
+    OSObject_release(memory);
+}
+
 /* The owner maps what it pays for: neither keeps the other alive. */
 static void an_owner_that_maps_its_memory_dies(void **state)
 {
@@ -402,6 +438,7 @@ int main(void)
         MAP_TEST(the_owner_is_shown_the_same_memory),
         MAP_TEST(all_maps_show_the_same_memory),
         MAP_TEST(a_split_range_is_upgraded),
+        MAP_TEST(a_device_may_store_when_the_owner_may),
         MAP_TEST(an_owner_that_maps_its_memory_dies),
         MAP_TEST(a_window_counts_its_own_pages),
         MAP_TEST(counts_saturate),
