@@ -129,8 +129,9 @@ void IOMapper_forgetFaults(IOMapper *self);
 /*
  * Bring the unit up by the subclass's initHardware, everything blocked that is not mapped;
  * a mapper that says it is the system's is published as such, any under its provider's
- * identity ("iommu-id", else "phandle"). False: the hardware refused, or its page size is no
- * power of two below 2^32.
+ * identity ("iommu-id", else "phandle"). False: the hardware refused (kIOReturnNoDevice), its
+ * page size is no power of two below 2^32 (kIOReturnBadArgument), or there is a system mapper or
+ * one of that identity (kIOReturnExclusiveAccess), which goes on.
  */
 bool IOMapper_start(IOMapper *self, IOService *provider);
 

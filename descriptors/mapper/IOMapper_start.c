@@ -59,10 +59,32 @@ bool IOMapper_initHardware(IOMapper *self, IOService *provider)
            ((const IOMapperClass *)self->super.metaClass)->initHardware(self, provider);
 }
 
+static IOMapper *find(uint32_t identity)
+{
+    /* A handful at most: a machine has an IOMMU or two. */
+    for (IOMapper *mapper = started; mapper != NULL; mapper = mapper->next) {
+        if (mapper->identity == identity) {
+            return mapper;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Another one in its place would answer for what is mapped through it: devices would reach other
+ * memory by their I/O addresses, and the same device would be given two mappers.
+ */
+static bool takes_a_place(const IOMapper *self, bool isNamed)
+{
+    return (self->fIsSystem && IOMapper_systemMapper() != NULL) ||
+           (isNamed && find(self->identity) != NULL);
+}
+
 bool IOMapper_start(IOMapper *self, IOService *provider)
 {
     const IOMapperClass *methods;
     uint64_t page;
+    bool isNamed;
 
     if (IOREFUSE(self == NULL, "self is NULL") || IOREFUSE(provider == NULL, "provider is NULL") ||
         IOREFUSE(self->provider != NULL, "it was started before")) {
@@ -85,12 +107,17 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
+    isNamed = IOService_getCell(provider, "iommu-id", 0, &self->identity) == kIOReturnSuccess ||
+              IOService_getCell(provider, "phandle", 0, &self->identity) == kIOReturnSuccess;
+    if (IOREFUSE(takes_a_place(self, isNamed), "there is one in its place")) {
+        IOMemory_fail(kIOReturnExclusiveAccess);
+        return false;
+    }
     self->pageSize = page;
     /* Nothing was kept before this: a start that was refused can be tried again. */
     OSObject_retain(provider);
     self->provider = provider;
-    if (IOService_getCell(provider, "iommu-id", 0, &self->identity) == kIOReturnSuccess ||
-        IOService_getCell(provider, "phandle", 0, &self->identity) == kIOReturnSuccess) {
+    if (isNamed) {
         self->next = started;
         started = self;
     }
@@ -120,17 +147,6 @@ void IOMapper_free(IOMapper *self)
     IOLEDGER(mapperEnds(self));
     OSObject_release(self->provider);
     OSObject_free(&self->super);
-}
-
-static IOMapper *find(uint32_t identity)
-{
-    /* A handful at most: a machine has an IOMMU or two. */
-    for (IOMapper *mapper = started; mapper != NULL; mapper = mapper->next) {
-        if (mapper->identity == identity) {
-            return mapper;
-        }
-    }
-    return NULL;
 }
 
 /* Entry `index` of a property of entries with this many cells behind the identity. */

@@ -27,6 +27,42 @@ static void a_unit_is_started_once(void **state)
     OSObject_release(nameless);
 }
 
+/* What is mapped through a mapper is found by it: nobody takes its place while it is there. */
+static void no_mapper_takes_anothers_place(void **state)
+{
+    struct test_mapper *second = test_mapper_new(2 * BASE_PAGE);
+    IOService *nameless = IOService_withReader("unit", NULL, NULL);
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IOMapper *found;
+
+    (void)state;
+    IOService_setCell(device, "iommu-parent", 7);
+    assert_true(IOMapper_start(&mapper->super, unit));
+    assert_false(IOMapper_start(&second->super, unit));
+    assert_int_equal(IOMemoryLastError(), kIOReturnExclusiveAccess);
+    found = IOMapper_copyMapperForDevice(device);
+    assert_ptr_equal(found, &mapper->super);
+    OSObject_release(found);
+    /* Refused, it is as it was, and starts elsewhere. */
+    second->super.fIsSystem = true;
+    assert_true(IOMapper_start(&second->super, nameless));
+    for (unsigned i = 0; i < 2; i++) {
+        struct test_mapper *third = test_mapper_new(BASE_PAGE);
+
+        third->super.fIsSystem = true;
+        assert_int_equal(IOMapper_start(&third->super, nameless), i);
+        if (i == 0) {
+            assert_int_equal(IOMemoryLastError(), kIOReturnExclusiveAccess);
+            assert_ptr_equal(IOMapper_systemMapper(), &second->super);
+            OSObject_release(&second->super); /* and then there is none */
+        }
+        OSObject_release(&third->super);
+    }
+    assert_null(IOMapper_systemMapper());
+    OSObject_release(device);
+    OSObject_release(nameless);
+}
+
 static void a_list_of_units_is_searched_whole(void **state)
 {
     struct test_mapper *second = test_mapper_new(BASE_PAGE), *third;
@@ -345,6 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAPPER_TEST(a_unit_is_started_once),
+        MAPPER_TEST(no_mapper_takes_anothers_place),
         MAPPER_TEST(a_list_of_units_is_searched_whole),
         MAPPER_TEST(entries_have_as_many_cells_as_the_unit_says),
         MAPPER_TEST(entries_that_are_none_are_refused),
