@@ -50,7 +50,7 @@ static inline __attribute__((always_inline)) bool IOMemoryDescriptor_lookForRun(
     if (IOMapper_gSystem != NULL || !IOMemoryDescriptor_holds(self, offset, count)) {
         return false;
     }
-    if (self->oneRun != 0) {
+    if (__builtin_expect(self->oneRun != 0, true)) {
         *address = self->oneRun + offset;
         *run = NULL;
         return true;

@@ -21,6 +21,11 @@ struct shared32 {
     volatile uint32_t value;
 };
 
+/* Of one moment, whatever it is made of. */
+struct shared64 {
+    volatile uint64_t value;
+} __attribute__((may_alias));
+
 static inline uint8_t shared_read8(const struct shared8 *at)
 {
     return at->value;
@@ -38,6 +43,11 @@ static inline uint16_t shared_read16_acquire(const struct shared16 *at)
 }
 
 static inline uint32_t shared_read32(const struct shared32 *at)
+{
+    return at->value;
+}
+
+static inline uint64_t shared_read64(const struct shared64 *at)
 {
     return at->value;
 }

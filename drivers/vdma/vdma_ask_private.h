@@ -40,13 +40,13 @@ static inline __attribute__((always_inline)) void vdma_write_header(struct vdma_
 static inline __attribute__((always_inline)) void vdma_finish_chain(struct vdma_transfer *transfer,
                                                                     const struct virtq_chain *chain)
 {
-    vdma_write_header(transfer, &vdma_state.frames[chain->slot]);
+    vdma_write_header(transfer, virtq_frame_of(chain));
     if (!virtq_is_framed(chain)) {
-        vdma_write_frame(chain->slot, chain->count);
+        vdma_write_frame(virtq_slot_of(chain), chain->count);
     }
     virtq_submit_framed(vdma_state.queue, chain, transfer, sizeof(struct vdma_status));
     if (vdma_state.watch != NULL || trace_is_on()) {
-        vdma_show_watcher(transfer, chain->slot);
+        vdma_show_watcher(transfer, virtq_slot_of(chain));
     }
 }
 

@@ -214,7 +214,8 @@ static IOReturn build(struct virtio_device *device)
     }
     vdma_state.frames = vdma_state.memory.address;
     vdma_state.data = (struct vdma_control_data *)(vdma_state.frames + VDMA_DEPTH);
-    virtq_set_frame_offset(vdma_state.queue, vm_device_memory_offset(&vdma_state.memory));
+    virtq_set_frames(vdma_state.queue, vdma_state.frames, sizeof(*vdma_state.frames),
+                     vm_device_memory_offset(&vdma_state.memory));
     status = vdma_attach();
     if (status == kIOReturnSuccess) {
         status = activate();

@@ -125,7 +125,7 @@ unsigned vdma_collect(void)
     vdma_state.finishing = true;
     do {
         for (; count != 0 && virtq_take_next(queue, &used); count--) {
-            vdma_take_answer(used.token, used.slot, used.length);
+            vdma_take_answer(used.token, virtq_used_slot(&used), used.length);
             taken++;
         }
         /* Each turn takes something, and nothing new is published in here: it ends. */

@@ -188,8 +188,8 @@ static IOReturn create_frames(struct virtio_blk *disk)
                    &disk->frames_io) != kIOReturnSuccess) {
         return kIOReturnNoResources;
     }
-    virtq_set_frame_offset(disk->queue,
-                           disk->frames_io.offset + vm_device_memory_offset(&disk->frame_memory));
+    virtq_set_frames(disk->queue, disk->frames, sizeof(*disk->frames),
+                     disk->frames_io.offset + vm_device_memory_offset(&disk->frame_memory));
     /* Not in the frames, where the device could change it. */
     disk->part_bytes = heap_alloc_zero(virtq_slots(disk->queue) * sizeof(*disk->part_bytes));
     return disk->part_bytes != NULL ? kIOReturnSuccess : kIOReturnNoMemory;

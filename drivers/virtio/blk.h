@@ -185,6 +185,11 @@ static inline void virtio_blk_request_init(struct virtio_blk_request *request,
                                            IOMemoryDescriptorRef memory, uint64_t offset,
                                            uint64_t sector, uint64_t length)
 {
+    volatile bool *done = &request->done;
+
+    /* Or the compiler would form its address anew for each of a list. */
+    __asm__("" : "+r"(done));
+    *done = false;
     request->operation = operation;
     request->memory = IOMemoryDescriptor_upcast(memory);
     request->offset = offset;
@@ -192,7 +197,6 @@ static inline void virtio_blk_request_init(struct virtio_blk_request *request,
     request->length = length;
     request->completion = NULL;
     request->context = NULL;
-    request->done = false;
     request->fill = NULL;
     request->mapped.mapper = NULL;
 }

@@ -28,10 +28,15 @@ static inline bool blk_is_permitted(const struct virtio_blk *disk,
                                     const struct virtio_blk_request *request)
 {
     /* Read where it is: the getter would be a call. NULL has no direction. */
-    const IOOptionBits flags = request->memory != NULL ? request->memory->flags : 0;
+    IOOptionBits flags = request->memory != NULL ? request->memory->flags : 0;
 
-    if (request->operation == VIRTIO_BLK_READ) {
-        return (flags & (kIODirectionIn | kIOMemoryPreparedReadOnly)) == kIODirectionIn;
+    if (__builtin_expect(request->operation == VIRTIO_BLK_READ, true)) {
+        if ((flags & kIODirectionIn) == 0) {
+            return false;
+        }
+        /* Two tests of a bit, and not one with a mask that would have to be made first. */
+        __asm__("" : "+r"(flags));
+        return (flags & kIOMemoryPreparedReadOnly) == 0;
     }
     return (flags & kIODirectionOut) != 0 && !disk->read_only;
 }

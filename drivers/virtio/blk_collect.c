@@ -69,9 +69,10 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
      * Once, as the device could change it. The slot is free by now, but its frame is not used again
      * before this: the lock is held.
      */
-    const uint8_t answer = shared_read8(&disk->frames[used->slot].status);
+    const struct blk_frame *const frame = virtq_used_frame(used);
+    const uint8_t answer = shared_read8(&frame->status);
 
-    if (answer != VIRTIO_BLK_S_OK || used->missing != 0) {
+    if (used->missing != 0 || answer != VIRTIO_BLK_S_OK) {
         if (answer == BLK_STATUS_UNWRITTEN) {
             doubt(disk, request);
             return;
@@ -82,7 +83,7 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
         end(request);
         return;
     } else if (request->fill != NULL) {
-        request->moved += disk->part_bytes[used->slot];
+        request->moved += disk->part_bytes[virtq_used_slot(used)];
     }
     /* Parts come back in any order (section 5.2.6), so the last one is told by the count alone. */
     if (--request->parts == 0) {
@@ -133,8 +134,9 @@ static __attribute__((noinline)) void issue_waiting(struct virtio_blk *disk)
 static inline __attribute__((always_inline)) unsigned collect(struct virtio_blk *disk)
 {
     struct virtq *const queue = disk->queue;
-    unsigned finished = 0, count = virtq_completed(queue);
+    int count = (int)virtq_completed(queue);
     struct virtq_used used;
+    unsigned finished = 0;
 
     /*
      * Completions are called from here on: what they submit gets into the ring, but is published
@@ -142,13 +144,13 @@ static inline __attribute__((always_inline)) unsigned collect(struct virtio_blk 
      */
     disk->finishing = true;
     do {
-        for (; count != 0 && virtq_take_next(queue, &used); count--) {
+        for (; count > 0 && virtq_take_next(queue, &used); count--) {
             finish_part(disk, &used);
             finished++;
         }
         /* Each turn takes something, and nothing new is published in here: it ends. */
-    } while (!disk->polled && (count = virtq_enable_interrupt(queue)) != 0);
-    if (virtq_broken(queue) != NULL) {
+    } while ((count = virtq_renew_interrupt(queue, !disk->polled)) > 0);
+    if (count == VIRTQ_BROKEN) {
         /* Cleared first: the recovery sets it around its own completions. */
         disk->finishing = false;
         if (!disk->lost) {
@@ -158,9 +160,10 @@ static inline __attribute__((always_inline)) unsigned collect(struct virtio_blk 
     }
     if (disk->waiting != NULL) {
         issue_waiting(disk);
+        count = 0; /* that may have filled the ring again */
     }
     disk->finishing = false;
-    if (virtq_has_unpublished(queue)) {
+    if (count != VIRTQ_IDLE) {
         /* One doorbell for all that completions and the line have put in the ring. */
         virtq_publish(queue);
     }

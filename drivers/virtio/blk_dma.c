@@ -52,7 +52,7 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
      * What counts as moved when this chain comes back without an error: the device's own length
      * says nothing of a write.
      */
-    disk->part_bytes[chain->slot] = bytes;
+    disk->part_bytes[virtq_slot_of(chain)] = bytes;
     return bytes;
 }
 

@@ -23,7 +23,7 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
     }
     bytes = limit - (uint32_t)to.left;
     virtq_chain_filled(chain, count, bytes);
-    disk->part_bytes[chain->slot] = bytes;
+    disk->part_bytes[virtq_slot_of(chain)] = bytes;
     return bytes;
 }
 

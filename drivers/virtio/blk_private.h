@@ -118,7 +118,8 @@ static inline bool blk_has(const struct virtio_blk *disk, uint64_t feature)
 /* Of the entries of a request that carry its data. */
 static inline unsigned blk_data_flags(enum virtio_blk_operation operation)
 {
-    return operation == VIRTIO_BLK_READ ? VIRTQ_NEXT | VIRTQ_WRITE : VIRTQ_NEXT;
+    return __builtin_expect(operation == VIRTIO_BLK_READ, true) ? VIRTQ_NEXT | VIRTQ_WRITE
+                                                                : VIRTQ_NEXT;
 }
 
 /* blk.c */
@@ -139,7 +140,8 @@ void blk_judge_usual(struct virtio_blk *disk);
 /* blk_mapped.c: the memory of a read or write that has no command. No effect without an IOMMU. */
 IOReturn blk_map_request(struct virtio_blk *disk, struct virtio_blk_request *request);
 /*
- * The same of one that is one run from `physical` on, and one chain: its I/O address. 0: all is
+ * The same of one that is one run from `physical` on, and one chain, for which there is room: one
+ * that has to wait for it is not mapped until it is known how it goes. Its I/O address; 0: all is
  * left for others.
  */
 uint64_t blk_map_run(struct virtio_blk *disk, struct virtio_blk_request *request,

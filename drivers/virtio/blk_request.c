@@ -61,7 +61,7 @@ static void submit_part(struct virtio_blk *disk, struct virtio_blk_request *requ
 {
     blk_submit_part(disk, request, chain);
     if (disk->watch != NULL || trace_is_on()) {
-        blk_show_watcher(disk, request, request->issued, chain->slot);
+        blk_show_watcher(disk, request, request->issued, virtq_slot_of(chain));
     }
 }
 
@@ -87,6 +87,21 @@ static uint64_t fill_data(struct virtio_blk *disk, struct virtio_blk_request *re
     return bytes;
 }
 
+static void record_usual(struct virtio_blk *disk, struct virtio_blk_request *request, unsigned slot)
+{
+    request->usual = 0; /* its end is recorded, too */
+    blk_show_watcher(disk, request, 0, slot);
+}
+
+void blk_write_and_record(struct virtio_blk *disk, struct virtio_blk_request *request,
+                          unsigned slot, unsigned count)
+{
+    blk_write_frame(disk, slot, count);
+    if (trace_is_on()) {
+        record_usual(disk, request, slot);
+    }
+}
+
 /* The way of a byte, steps 3 and 4, where the memory knows its runs: they go into the ring's slots.
  */
 bool blk_submit_row(struct virtio_blk *disk, struct virtio_blk_request *request,
@@ -105,7 +120,10 @@ bool blk_submit_row(struct virtio_blk *disk, struct virtio_blk_request *request,
         return false;
     }
     virtq_chain_row(&chain, &row, (uint32_t)request->length, blk_data_flags(request->operation));
-    blk_submit_chain(disk, request, &chain);
+    blk_submit_part(disk, request, &chain);
+    if (trace_is_on()) {
+        record_usual(disk, request, virtq_slot_of(&chain));
+    }
     return true;
 }
 
@@ -233,7 +251,7 @@ static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request
         return status;
     }
 
-    struct blk_frame *frame = &disk->frames[chain.slot];
+    struct blk_frame *frame = virtq_frame_of(&chain);
     uint64_t bytes = 0;
 
     if (request->operation == VIRTIO_BLK_GET_ID) {
@@ -343,12 +361,14 @@ IOReturn blk_submit_unusual(struct virtio_blk *disk, struct virtio_blk_request *
 
 IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
+    unsigned submitted;
+
     if (disk == NULL || request == NULL) {
         return kIOReturnBadArgument;
     }
 
     const lock_state_t state = lock_take_again(&disk->lock);
-    const IOReturn status = blk_submit_locked(disk, request);
+    const IOReturn status = blk_submit_locked(disk, request, 1, &submitted);
 
     lock_release(&disk->lock, state);
     return status;
@@ -357,8 +377,8 @@ IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *r
 IOReturn virtio_blk_submit_list(struct virtio_blk *disk, struct virtio_blk_request *requests,
                                 unsigned count, unsigned *submitted)
 {
-    IOReturn status = kIOReturnSuccess;
-    unsigned done = 0;
+    IOReturn status;
+    unsigned done;
 
     if (submitted != NULL) {
         *submitted = 0;
@@ -369,12 +389,9 @@ IOReturn virtio_blk_submit_list(struct virtio_blk *disk, struct virtio_blk_reque
 
     const lock_state_t state = lock_take_again(&disk->lock);
 
-    while (done < count &&
-           (status = blk_submit_locked(disk, &requests[done])) == kIOReturnSuccess) {
-        done++;
-    }
+    status = blk_submit_locked(disk, requests, count, &done);
     /* Also when one was refused: those before it are taken, and nobody else would ring for them. */
-    virtq_publish_inline(disk->queue);
+    virtq_publish(disk->queue);
     lock_release(&disk->lock, state);
     if (submitted != NULL) {
         *submitted = done;

@@ -27,6 +27,7 @@ static inline __attribute__((always_inline)) IOReturn perform(struct virtio_blk 
                                                               uint64_t length)
 {
     struct virtio_blk_request request;
+    unsigned submitted;
 
     if (disk == NULL) {
         return kIOReturnBadArgument;
@@ -44,7 +45,7 @@ static inline __attribute__((always_inline)) IOReturn perform(struct virtio_blk 
     }
     virtio_blk_request_init(&request, operation, memory, offset, sector, length);
 
-    const IOReturn status = blk_submit_locked(disk, &request);
+    const IOReturn status = blk_submit_locked(disk, &request, 1, &submitted);
 
     if (status == kIOReturnSuccess) {
         virtq_publish_inline(disk->queue);

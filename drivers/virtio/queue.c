@@ -112,7 +112,6 @@ void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *
     *chain = (struct virtq_chain){
         .entries = vq->slots[slot].entries,
         .known = &vq->slots[slot],
-        .slot = (uint16_t)slot,
         .base = (uint16_t)(slot << vq->base_shift),
         .table = vq->tables,
     };
@@ -185,7 +184,7 @@ void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t fir
     virtq_desc_store(entries, first.value + vq->frame_offset, first_rest);
     virtq_desc_store(entries + at, last.value + vq->frame_offset, last_rest);
     virtq_point(vq, slot, at + 1);
-    vq->slots[slot].framed = (uint16_t)at;
+    vq->slots[slot].framed = at;
 }
 
 bool virtq_chain_has_table(const struct virtq_chain *chain)
@@ -195,7 +194,7 @@ bool virtq_chain_has_table(const struct virtq_chain *chain)
 
 unsigned virtq_chain_slot(const struct virtq_chain *chain)
 {
-    return chain->slot;
+    return virtq_slot_of(chain);
 }
 
 /* --- Giving to the device --------------------------------------------------------------------- */
@@ -234,7 +233,7 @@ void virtq_publish_any(struct virtq *vq)
     const uint16_t before = (uint16_t)vq->published;
 
     /* Of a broken queue the device hears nothing more: what it has is taken back by a reset. */
-    if (vq->broken != NULL) {
+    if (!virtq_has_unpublished(vq) || vq->broken != NULL) {
         return;
     }
     vq->published = vq->avail_index;
@@ -251,12 +250,15 @@ void virtq_publish_any(struct virtq *vq)
     if (vq->asks) {
         write_event(vq);
     }
-    virtq_expose(vq, before);
+    virtq_expose(vq, vq->event_index, before);
 }
 
 void virtq_publish(struct virtq *vq)
 {
-    virtq_publish_inline(vq);
+    virtq_check(vq);
+    if (virtq_has_unpublished(vq)) {
+        virtq_publish_inline(vq);
+    }
 }
 
 /* --- Taking back ------------------------------------------------------------------------------ */
@@ -267,6 +269,15 @@ void virtq_reject(struct virtq *vq, const char *reason)
     /* So that virtq_begin finds out with the test that it makes anyway. */
     vq->free = NULL;
     virtq_judge(vq);
+}
+
+bool virtq_is_short(struct virtq *vq, const struct virtq_slot *slot, uint32_t length)
+{
+    if (length > slot->writable) {
+        virtq_reject(vq, "a used length is more than the chain can take");
+        return false;
+    }
+    return true;
 }
 
 void virtq_gather_interrupts(struct virtq *vq, unsigned chains)
@@ -311,6 +322,13 @@ unsigned virtq_enable_any(struct virtq *vq)
         }
     }
     return vq->broken == NULL ? virtq_look_again(vq, awaited) : 0;
+}
+
+int virtq_renew_any(struct virtq *vq, bool wanted)
+{
+    const unsigned count = wanted ? virtq_enable_any(vq) : 0;
+
+    return vq->broken != NULL ? VIRTQ_BROKEN : (int)count;
 }
 
 void virtq_disable_interrupt(struct virtq *vq)

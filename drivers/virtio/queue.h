@@ -51,21 +51,34 @@ struct virtq_desc {
     uint64_t rest;
 };
 
-/* A chain under construction. Lives on the caller's stack; nothing in it is for the caller but
- * `slot`. */
+/* A chain under construction. Lives on the caller's stack; nothing in it is for the caller. */
 struct virtq_chain {
     struct virtq_desc *entries;
     const uint64_t *flag_rest;
-    struct virtq_slot *known; /* its slot */
+    struct virtq_slot *known; /* its slot, which names it until it comes back */
     uint64_t link, link_step; /* of the entry that virtq_chain_segment adds next */
     uint32_t writable;        /* bytes the device may write */
-    uint16_t slot;            /* names the chain until it comes back: below virtq_slots */
     uint16_t base;            /* number of its first entry, as the device counts: 0 in a table */
     uint16_t count;           /* entries filled */
     uint16_t room;            /* entries it may have */
     uint16_t segments;        /* entries filled by the cursor */
     uint8_t segment_flags;    /* VIRTQ_... of these */
     uint8_t table;            /* enum virtq_tables */
+};
+
+/*
+ * Where the next chain begins: what of a queue changes with each. Who submits several in a row
+ * keeps it beside the queue meanwhile, in registers, and calls nothing else of the queue:
+ *
+ *     struct virtq_head head = virtq_take_head(queue);
+ *     virtq_begin_framed_at(queue, &head, &chain); ... virtq_submit_framed_at(queue, &head, ...);
+ *     virtq_put_head(queue, &head);
+ */
+struct virtq_head {
+    struct virtq_slot *free;
+    uint64_t index;
+    uint16_t *ring; /* these two stay */
+    uint64_t mask;
 };
 
 /* Where the cursor writes. Also on the caller's stack, and nothing in it is for the caller. */
@@ -79,7 +92,7 @@ struct virtq_used {
     void *token;      /* as given to virtq_submit */
     uint32_t length;  /* bytes the device says it wrote from the start of the writable part */
     uint32_t missing; /* writable bytes beyond that */
-    unsigned slot;
+    const struct virtq_slot *known; /* its slot */
 };
 
 /* What a queue is made with. */
@@ -130,8 +143,11 @@ paddr_t virtq_used_address(const struct virtq *queue);
 /* What the device is to be told of a place in the rings. */
 ioaddr_t virtq_io_address(const struct virtq *queue, paddr_t address);
 
-/* Before the first frame: what is added to virt_to_phys's answers for the two entries of each. */
-void virtq_set_frame_offset(struct virtq *queue, uint64_t offset);
+/*
+ * Before the first frame: where they are, one of so many bytes for each slot, and what is added to
+ * virt_to_phys's answers for the two entries of each.
+ */
+void virtq_set_frames(struct virtq *queue, void *frames, size_t bytes, uint64_t offset);
 
 /* Start a chain. kIOReturnNoResources: no slot is free; kIOReturnDeviceError: broken. */
 static inline IOReturn virtq_begin(struct virtq *queue, struct virtq_chain *chain);
@@ -207,18 +223,25 @@ static inline void virtq_chain_row(struct virtq_chain *chain, struct IOMemoryRow
 /* A chain that is submitted, but not published, again; for virtq_chain_entry alone. */
 void virtq_get_chain(const struct virtq *queue, unsigned slot, struct virtq_chain *chain);
 
+/* Which slot it has, below virtq_slots, and of one that came back; and its frame. */
+static inline unsigned virtq_slot_of(const struct virtq_chain *chain);
+static inline unsigned virtq_used_slot(const struct virtq_used *used);
+static inline void *virtq_frame_of(const struct virtq_chain *chain);
+static inline void *virtq_used_frame(const struct virtq_used *used);
+
 /* Put a finished chain in the ring. token: not NULL, comes back with it. */
 static inline void virtq_submit(struct virtq *queue, const struct virtq_chain *chain, void *token);
 
 /*
  * For a driver whose chains all begin with an entry that the device reads, and end
  * with one that it writes, in memory that each slot has for itself. The first one is
- * in a chain that is begun so, the last one in one that is submitted so, when its frame is written.
+ * in a chain that is begun so, the last one in one that is submitted so: its frame is written by
+ * the time that it is published.
  * Both stay in their places from chain to chain, and are written only where the length is another
  * than before. A queue uses either these or the two functions above.
  *
  *     if (!virtq_is_framed(&chain))
- *         virtq_write_frame(queue, chain.slot, count, header, 16, status, 1);
+ *         virtq_write_frame(queue, virtq_slot_of(&chain), count, header, 16, status, 1);
  *     virtq_submit_framed(queue, &chain, request, 1);
  */
 static inline IOReturn virtq_begin_framed(struct virtq *queue, struct virtq_chain *chain);
@@ -227,6 +250,14 @@ void virtq_write_frame(struct virtq *queue, unsigned slot, unsigned count, paddr
                        uint32_t first_length, paddr_t last, uint32_t last_length);
 static inline void virtq_submit_framed(struct virtq *queue, const struct virtq_chain *chain,
                                        void *token, uint32_t last_length);
+static inline struct virtq_head virtq_take_head(const struct virtq *queue);
+static inline void virtq_put_head(struct virtq *queue, const struct virtq_head *head);
+static inline IOReturn virtq_begin_framed_at(const struct virtq *queue,
+                                             const struct virtq_head *head,
+                                             struct virtq_chain *chain);
+static inline void virtq_submit_framed_at(struct virtq *queue, struct virtq_head *head,
+                                          const struct virtq_chain *chain, void *token,
+                                          uint32_t last_length);
 /* Entries were filled that the chain will not have: the last one may be overwritten. */
 static inline void virtq_forget_frame(const struct virtq_chain *chain);
 
@@ -250,6 +281,14 @@ static inline bool virtq_take_next(struct virtq *queue, struct virtq_used *used)
  * taken with virtq_take_next; then ask again.
  */
 static inline unsigned virtq_enable_interrupt(struct virtq *queue);
+
+/*
+ * The same behind the last that was taken, if it is wanted, and how things stand then: so many came
+ * back, 0, or one of these. What is direct is wanted.
+ */
+#define VIRTQ_IDLE   (-1) /* nothing is in flight, nor waits to be published */
+#define VIRTQ_BROKEN (-2)
+static inline int virtq_renew_interrupt(struct virtq *queue, bool wanted);
 
 /*
  * From now on let up to `chains` (at least 1) come back before the interrupt, but

@@ -247,6 +247,7 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
 
     vq->avail = (struct virtq_avail *)(ring + avail_offset(size));
     vq->used = (struct virtq_used_ring *)(ring + used_offset(size));
+    vq->answers = (const struct shared64 *)vq->used->ring;
     vq->used_event = vq->avail->ring + size;
     vq->avail_event = (struct shared16 *)(vq->used->ring + size);
     /* Complete before it joins: from then on a panic prints it. */
@@ -297,7 +298,8 @@ void virtq_restart(struct virtq *vq)
         vq->slots[slot].entries = entries;
         vq->slots[slot].link = link;
         link += step;
-        vq->slots[slot].number = (uint16_t)slot;
+        vq->slots[slot].number = slot;
+        vq->slots[slot].id = slot << vq->id_shift;
         vq->slots[slot].next = slot + 1 < slots ? &vq->slots[slot + 1] : NULL;
         vq->slots[slot].framed = 0; /* the device could have written there */
         /*
@@ -367,7 +369,10 @@ ioaddr_t virtq_io_address(const struct virtq *vq, paddr_t address)
     return ioaddr(address.value + vq->rings.offset);
 }
 
-void virtq_set_frame_offset(struct virtq *vq, uint64_t offset)
+void virtq_set_frames(struct virtq *vq, void *frames, size_t bytes, uint64_t offset)
 {
+    for (unsigned slot = 0; slot < virtq_slots(vq); slot++) {
+        vq->slots[slot].frame = (char *)frames + slot * bytes;
+    }
     vq->frame_offset = offset;
 }

@@ -72,23 +72,41 @@ static inline bool virtq_has_room(const struct virtq *vq)
     return vq->free != NULL;
 }
 
-static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
+static inline struct virtq_head virtq_take_head(const struct virtq *vq)
 {
-    struct virtq_slot *const known = vq->free;
+    return (struct virtq_head){vq->free, vq->avail_index, vq->avail->ring, vq->mask};
+}
+
+static inline void virtq_put_head(struct virtq *vq, const struct virtq_head *head)
+{
+    vq->free = head->free;
+    vq->avail_index = head->index;
+}
+
+static inline IOReturn virtq_begin_at(const struct virtq *vq, const struct virtq_head *head,
+                                      struct virtq_chain *chain)
+{
+    struct virtq_slot *const known = head->free;
 
     if (known == NULL) {
         return vq->broken != NULL ? kIOReturnDeviceError : kIOReturnNoResources;
     }
     chain->known = known;
     chain->entries = known->entries;
-    chain->slot = known->number;
-    chain->base = (uint16_t)(chain->slot << vq->base_shift);
+    chain->base = (uint16_t)(known->number << vq->base_shift);
     chain->room = (uint16_t)(1u << vq->chain_shift);
     chain->table = vq->tables;
     chain->count = 0;
     chain->segments = 0;
     chain->writable = 0;
     return kIOReturnSuccess;
+}
+
+static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
+{
+    const struct virtq_head head = virtq_take_head(vq);
+
+    return virtq_begin_at(vq, &head, chain);
 }
 
 static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, uint32_t length,
@@ -155,6 +173,26 @@ static inline void virtq_chain_row(struct virtq_chain *chain, struct IOMemoryRow
     }
 }
 
+static inline unsigned virtq_slot_of(const struct virtq_chain *chain)
+{
+    return chain->known->number;
+}
+
+static inline unsigned virtq_used_slot(const struct virtq_used *used)
+{
+    return used->known->number;
+}
+
+static inline void *virtq_frame_of(const struct virtq_chain *chain)
+{
+    return chain->known->frame;
+}
+
+static inline void *virtq_used_frame(const struct virtq_used *used)
+{
+    return used->known->frame;
+}
+
 /* --- Giving to the device --------------------------------------------------------------------- */
 
 /* What the ring says of a chain with a table; its address is there since virtq_restart. */
@@ -167,25 +205,29 @@ static inline void virtq_point(struct virtq *vq, unsigned slot, unsigned count)
 }
 
 /* The chain stands in memory: let the device have it at the next virtq_publish. */
-static inline void virtq_enter(struct virtq *vq, const struct virtq_chain *chain, void *token,
-                               uint32_t writable)
+static inline void virtq_enter(struct virtq *vq, struct virtq_head *head,
+                               const struct virtq_chain *chain, void *token, uint32_t writable)
 {
     struct virtq_slot *const known = chain->known;
 
     KERNEL_ASSERT(token != NULL && known->token == NULL);
-    vq->free = known->next;
+    head->free = known->next;
     known->token = token;
     known->writable = writable;
-    vq->avail->ring[vq->avail_index & vq->mask] = (uint16_t)(chain->slot << vq->id_shift);
-    vq->avail_index++;
+    head->ring[head->index & head->mask] = (uint16_t)known->id;
+    head->index++;
     vq->counters.segments += (uint64_t)chain->segments - 1; /* avail_index counts one */
 }
 
 static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chain, void *token)
 {
     KERNEL_ASSERT(chain->count != 0 && chain->known->framed == 0);
-    virtq_point(vq, chain->slot, chain->count);
-    virtq_enter(vq, chain, token, chain->writable);
+    virtq_point(vq, virtq_slot_of(chain), chain->count);
+
+    struct virtq_head head = virtq_take_head(vq);
+
+    virtq_enter(vq, &head, chain, token, chain->writable);
+    virtq_put_head(vq, &head);
 }
 
 static inline void virtq_forget_frame(const struct virtq_chain *chain)
@@ -193,9 +235,10 @@ static inline void virtq_forget_frame(const struct virtq_chain *chain)
     chain->known->framed = 0;
 }
 
-static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *chain)
+static inline IOReturn virtq_begin_framed_at(const struct virtq *vq, const struct virtq_head *head,
+                                             struct virtq_chain *chain)
 {
-    const IOReturn status = virtq_begin(vq, chain);
+    const IOReturn status = virtq_begin_at(vq, head, chain);
 
     if (status == kIOReturnSuccess) {
         chain->count = 1;
@@ -206,16 +249,33 @@ static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *
     return status;
 }
 
+static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *chain)
+{
+    const struct virtq_head head = virtq_take_head(vq);
+
+    return virtq_begin_framed_at(vq, &head, chain);
+}
+
 static inline bool virtq_is_framed(const struct virtq_chain *chain)
 {
     return __builtin_expect(chain->known->framed == chain->count, true);
 }
 
+static inline void virtq_submit_framed_at(struct virtq *vq, struct virtq_head *head,
+                                          const struct virtq_chain *chain, void *token,
+                                          uint32_t last_length)
+{
+    KERNEL_ASSERT(chain->count < chain->room);
+    virtq_enter(vq, head, chain, token, chain->writable + last_length);
+}
+
 static inline void virtq_submit_framed(struct virtq *vq, const struct virtq_chain *chain,
                                        void *token, uint32_t last_length)
 {
-    KERNEL_ASSERT(chain->count < chain->room && virtq_is_framed(chain));
-    virtq_enter(vq, chain, token, chain->writable + last_length);
+    struct virtq_head head = virtq_take_head(vq);
+
+    virtq_submit_framed_at(vq, &head, chain, token, last_length);
+    virtq_put_head(vq, &head);
 }
 
 /* Did the step from `before` to `now` pass the index that the other side asked to hear of? */
@@ -229,9 +289,9 @@ static inline bool virtq_passed(uint16_t event, uint16_t before, uint16_t now)
 }
 
 /* Section 2.7.10: without event index a flag of the device tells, with it an index. */
-static inline bool virtq_wants_doorbell(const struct virtq *vq, uint16_t before)
+static inline bool virtq_wants_doorbell(const struct virtq *vq, bool event_index, uint16_t before)
 {
-    if (vq->event_index) {
+    if (event_index) {
         /*
          * From `before` on and not only the newest: many chains are published in one step, and the
          * one that the device waits for may be any of them.
@@ -268,7 +328,8 @@ static inline void virtq_ring(struct virtq *vq)
 }
 
 /* What a split ring has from `before` on, to the device. */
-static inline __attribute__((always_inline)) void virtq_expose(struct virtq *vq, uint16_t before)
+static inline __attribute__((always_inline)) void virtq_expose(struct virtq *vq, bool event_index,
+                                                               uint16_t before)
 {
     /*
      * Release: descriptors, tables, ring entries and what the CPU has written into the buffers are
@@ -277,26 +338,23 @@ static inline __attribute__((always_inline)) void virtq_expose(struct virtq *vq,
     __atomic_store_n(&vq->avail->index, (uint16_t)vq->published, __ATOMIC_RELEASE);
     /* The device must see the index before we look whether it sleeps, and before the doorbell. */
     cpu_dmb_sy();
-    if (virtq_wants_doorbell(vq, before)) {
+    if (virtq_wants_doorbell(vq, event_index, before)) {
         virtq_ring(vq);
     }
 }
 
-/* virtq_publish, for who publishes with each request. */
+/* virtq_publish, for who publishes with each request: of none it is slower than that. */
 static inline __attribute__((always_inline)) void virtq_publish_inline(struct virtq *vq)
 {
     const uint16_t before = (uint16_t)vq->published;
 
     virtq_check(vq);
-    if (__builtin_expect(!virtq_has_unpublished(vq), false)) {
-        return;
-    }
     if (__builtin_expect(!vq->direct, false)) {
         virtq_publish_any(vq);
         return;
     }
     vq->published = vq->avail_index;
-    virtq_expose(vq, before);
+    virtq_expose(vq, true, before); /* what is direct has an index */
 }
 
 /* --- Taking back ------------------------------------------------------------------------------ */
@@ -332,11 +390,14 @@ static inline unsigned virtq_completed(struct virtq *vq)
     return virtq_admit(vq, (uint16_t)(shared_read16_acquire(&vq->used->index) - vq->used_index));
 }
 
+/* Of one that is not full: there is not more in it than it can take. */
+__attribute__((cold, noinline)) bool virtq_is_short(struct virtq *vq, const struct virtq_slot *slot,
+                                                    uint32_t length);
+
 static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
 {
-    const struct virtq_used_element *element = &vq->used->ring[vq->used_index & vq->mask];
-    const uint32_t id = shared_read32(&element->id);
-    const uint32_t length = shared_read32(&element->length);
+    const uint64_t answer = shared_read64(&vq->answers[vq->used_index & vq->mask]);
+    const uint32_t id = (uint32_t)answer, length = (uint32_t)(answer >> 32);
 
     struct virtq_slot *known = vq->slots + (id >> vq->id_shift);
 
@@ -346,14 +407,14 @@ static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
         virtq_reject(vq, "a used id names no chain in flight");
         return false;
     }
-    if (__builtin_expect(length > known->writable, false)) {
-        virtq_reject(vq, "a used length is more than the chain can take");
-        return false;
-    }
     used->token = known->token;
     used->length = length;
     used->missing = known->writable - length;
-    used->slot = known->number;
+    used->known = known;
+    /* Of most nothing is missing, and then it is not too much either. */
+    if (__builtin_expect(used->missing != 0, false) && !virtq_is_short(vq, known, length)) {
+        return false;
+    }
     vq->used_index++;
     virtq_release(vq, known);
     return true;
@@ -380,15 +441,33 @@ static inline unsigned virtq_look_again(struct virtq *vq, uint16_t awaited)
     return count >= awaited ? virtq_admit(vq, count) : 0;
 }
 
+/* The wish goes with what is published next, as long as the device has nothing. */
+static inline unsigned virtq_enable_direct(struct virtq *vq)
+{
+    *vq->used_event = vq->used_index;
+    return (uint16_t)vq->published == vq->used_index ? 0 : virtq_look_again(vq, 1);
+}
+
 static inline unsigned virtq_enable_interrupt(struct virtq *vq)
 {
     virtq_check(vq);
+    return __builtin_expect(vq->direct, true) ? virtq_enable_direct(vq) : virtq_enable_any(vq);
+}
+
+static inline int virtq_renew_interrupt(struct virtq *vq, bool wanted)
+{
+    virtq_check(vq);
     if (__builtin_expect(!vq->direct, false)) {
-        return virtq_enable_any(vq);
+        return virtq_renew_any(vq, wanted);
     }
-    *vq->used_event = vq->used_index;
-    /* What the device does not have cannot come back: the wish goes with what is published next. */
-    return (uint16_t)vq->published == vq->used_index ? 0 : virtq_look_again(vq, 1);
+    if (virtq_in_flight(vq) == 0) {
+        *vq->used_event = vq->used_index;
+        return VIRTQ_IDLE;
+    }
+
+    const unsigned count = virtq_enable_direct(vq);
+
+    return vq->broken != NULL ? VIRTQ_BROKEN : (int)count;
 }
 
 #endif

@@ -35,15 +35,22 @@ struct virtq_desc;
 struct IOMemoryRow;
 struct virtq_command_segments;
 
-/* What we know of each chain; the device cannot reach it. */
+/*
+ * What we know of each chain; the device cannot reach it. All that a slot has for good is kept
+ * here, and not made of its number with each chain. A power of two in size, so that a shift finds
+ * it.
+ */
 struct virtq_slot {
     void *token;                /* of the chain in flight; NULL: none is */
     struct virtq_desc *entries; /* of its chains, for good */
     struct virtq_slot *next;    /* in the free list; NULL: the last */
     uint64_t link;              /* in the rest of the entry behind its frame's first */
+    void *frame;                /* of virtq_set_frames */
     uint32_t writable;          /* bytes the device may write in it */
-    uint16_t number;            /* its own: which of the slots it is */
-    uint16_t framed;            /* where the last entry of its frame stands; 0: nowhere yet */
+    uint32_t framed;            /* where the last entry of its frame stands; 0: nowhere yet */
+    uint32_t number;            /* its own: which of the slots it is */
+    uint32_t id;                /* the same in the ring */
+    uint64_t reserved;
 };
 
 /* Where chains stand, and in which form. */
@@ -78,10 +85,11 @@ struct virtq_packed {
 
 struct virtq {
     struct virtq_slot *slots;
-    struct virtq_desc *chains; /* entries of slot 0: the tables, or the ring */
-    struct virtq_desc *desc;   /* the ring */
-    struct virtq_avail *avail;
+    const struct shared64 *answers; /* the elements of `used`: the id is the low half */
     struct virtq_used_ring *used;
+    struct virtq_avail *avail;
+    struct virtq_desc *chains;     /* entries of slot 0: the tables, or the ring */
+    struct virtq_desc *desc;       /* the ring */
     volatile uint16_t *used_event; /* ours: interrupt when the used index passes it */
     struct shared16 *avail_event;  /* the device's: doorbell when the avail index passes it */
     volatile void *doorbell;
@@ -144,6 +152,7 @@ void virtq_judge(struct virtq *queue);
 /* Of any queue what queue_inline.h does of a direct one. */
 void virtq_publish_any(struct virtq *queue);
 unsigned virtq_enable_any(struct virtq *queue);
+int virtq_renew_any(struct virtq *queue, bool wanted);
 /* A row from an entry on; `rest` is of the first but for its length. How many it took. */
 unsigned virtq_put_row(struct virtq_desc *entry, uint64_t rest, uint64_t step,
                        struct IOMemoryRow *row);
