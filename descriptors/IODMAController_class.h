@@ -134,13 +134,15 @@ IOReturn IODMAController_borrowCommand(IODMACommand *command, IODirection direct
 void IODMAController_returnCommand(IODMACommand *command);
 
 /*
- * For an engine that can write one entry of its list without a walk: are bytes [byteOffset,
- * + byteCount) of what is prepared, none of them beyond it, one entry and the list's first? Then
- * *address is where the device finds it. False, as for NULL and for what is not prepared, says
- * nothing but that a walk has to find out. Any context.
+ * For an engine that can write one entry of its list without a walk: what a command's list is when
+ * it is one entry, from the beginning of what is prepared on. Of no bytes, as for what is not
+ * prepared, says nothing but that a walk has to find out. `command` is not NULL. Any context.
  */
-bool IODMAController_isOneEntry(const IODMACommand *command, IOByteCount byteOffset,
-                                IOByteCount byteCount, IOPhysicalAddress *address);
+struct IODMAEntry {
+    IOPhysicalAddress address; /* where the device finds it */
+    IOByteCount length;
+};
+struct IODMAEntry IODMAController_oneEntry(const IODMACommand *command);
 
 /*
  * The record of an engine whose channels are IODMAChannels: what it says of them, from which

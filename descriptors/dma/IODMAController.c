@@ -295,16 +295,12 @@ void IODMAController_returnCommand(IODMACommand *command)
     }
 }
 
-bool IODMAController_isOneEntry(const IODMACommand *command, IOByteCount byteOffset,
-                                IOByteCount byteCount, IOPhysicalAddress *address)
+struct IODMAEntry IODMAController_oneEntry(const IODMACommand *command)
 {
-    /* From its beginning on: a list that begins further on has rules of its own for that. */
-    if (command == NULL || command->active == 0 || !command->isOneEntry || byteOffset != 0 ||
-        byteCount > command->length) {
-        return false;
+    if (command->active == 0 || !command->isOneEntry) {
+        return (struct IODMAEntry){0, 0};
     }
-    *address = command->entry;
-    return true;
+    return (struct IODMAEntry){command->entry, command->length};
 }
 
 IOReturn IODMAController_startDMACommand(IODMAControllerRef self, UInt32 dmaIndex,

@@ -90,6 +90,7 @@ struct vdma_transfer {
     struct vdma_place source, target;
     uint64_t length;
     uint32_t part; /* bytes that the device has been given */
+    uint32_t odd;  /* not 0: no code of a status says that it is simply done */
     uint32_t in_bytes, out_bytes;
     IOReturn result;
     void (*ended)(struct vdma_transfer *transfer);

@@ -13,93 +13,99 @@
 /* vdma_request.c */
 /* The next part of any transfer. kIOReturnNoResources: no room; another error: it cannot be. */
 __attribute__((noinline)) IOReturn vdma_ask_part(struct vdma_transfer *transfer);
+/* vdma_ask_sides of one. */
+__attribute__((noinline)) bool vdma_ask_side(struct vdma_transfer *transfer);
 /* A pattern's bytes in an order that makes it go on where the last part ended. */
 uint64_t vdma_turned(uint64_t pattern, uint64_t bytes, uint64_t moved);
-/* Header and status of the chains of a slot, which have so many entries before the status. */
-void vdma_write_frame(unsigned slot, unsigned count);
-/* To who watches, and to the recorder: the chain of a slot, as it stands in the ring. */
-void vdma_show_watcher(const struct vdma_transfer *transfer, unsigned slot);
+/*
+ * Of one that is in the ring: header and status of the chains of a slot, which have so many entries
+ * before the status; and the chain to who watches, and to the recorder, as it stands in the ring.
+ */
+__attribute__((noinline)) void vdma_write_and_show(struct vdma_transfer *transfer, unsigned slot,
+                                                   unsigned count);
 
 static inline __attribute__((always_inline)) void vdma_write_header(struct vdma_transfer *transfer,
-                                                                    struct vdma_frame *frame)
+                                                                    struct vdma_frame *frame,
+                                                                    uint64_t argument)
 {
     transfer->tag = ++vdma_state.tag;
     frame->request.type = transfer->type;
     frame->request.tag = transfer->tag;
-    frame->request.arguments[0] = transfer->arguments[0];
+    frame->request.arguments[0] = argument;
     frame->request.arguments[1] = transfer->arguments[1];
-    if (transfer->type == VDMA_FILL && transfer->moved != 0) {
-        frame->request.arguments[0] =
-            vdma_turned(transfer->arguments[0], transfer->arguments[1], transfer->moved);
-    }
     frame->status.tag = 0;
     frame->status.code = VDMA_STATUS_UNWRITTEN;
 }
 
-/* Its data stands in the chain: around that what all have, and into the ring. */
-static inline __attribute__((always_inline)) void vdma_finish_chain(struct vdma_transfer *transfer,
-                                                                    const struct virtq_chain *chain)
-{
-    vdma_write_header(transfer, virtq_frame_of(chain));
-    if (!virtq_is_framed(chain)) {
-        vdma_write_frame(virtq_slot_of(chain), chain->count);
-    }
-    virtq_submit_framed(vdma_state.queue, chain, transfer, sizeof(struct vdma_status));
-    if (vdma_state.watch != NULL || trace_is_on()) {
-        vdma_show_watcher(transfer, virtq_slot_of(chain));
-    }
-}
-
-static inline bool vdma_is_one_entry(const struct vdma_place *place, uint64_t length,
+/* The first bytes of a side, at least one; there is such a side. */
+static inline bool vdma_is_one_entry(const struct vdma_place *place, uint32_t length,
                                      uint64_t *address)
 {
-    return place->command == NULL ||
-           IODMAController_isOneEntry(place->command, place->position, length, address);
-}
+    struct IODMAEntry entry;
 
-static inline void vdma_add_entry(struct virtq_chain *chain, struct vdma_place *place,
-                                  uint64_t address, uint32_t length, unsigned flags)
-{
-    if (place->command != NULL) {
-        virtq_chain_segment(chain, paddr(address), length, flags);
-        place->position += length;
+    if (place->position != 0) {
+        return false;
     }
+    entry = IODMAController_oneEntry(place->command);
+    *address = entry.address;
+    return length <= entry.length;
 }
 
 /*
  * One part is all of it, and one entry each side, as the commands themselves say: so that a walk
  * would find nothing else, and the chain, of which nobody needs the address, lives in registers.
+ * None of it is moved yet, or its places were no beginnings. Nobody watches. False: it is not so,
+ * or there is no room.
  */
-static inline __attribute__((always_inline)) IOReturn vdma_ask_whole(struct vdma_transfer *transfer,
-                                                                     uint64_t source,
-                                                                     uint64_t target)
+static inline __attribute__((always_inline)) bool vdma_ask_sides(struct vdma_transfer *transfer,
+                                                                 struct virtq *queue, bool reads,
+                                                                 bool writes)
 {
     const uint32_t length = (uint32_t)transfer->length;
+    uint64_t source = 0, target = 0;
     struct virtq_chain chain;
-    const IOReturn status = virtq_begin_framed(vdma_state.queue, &chain);
 
-    if (status != kIOReturnSuccess) {
-        return status;
+    if ((reads && !vdma_is_one_entry(&transfer->source, length, &source)) ||
+        (writes && !vdma_is_one_entry(&transfer->target, length, &target)) ||
+        virtq_begin_framed(queue, &chain) != kIOReturnSuccess) {
+        return false;
     }
-    vdma_add_entry(&chain, &transfer->source, source, length, VIRTQ_NEXT);
-    vdma_add_entry(&chain, &transfer->target, target, length, VIRTQ_NEXT | VIRTQ_WRITE);
+    if (reads) {
+        virtq_chain_segment(&chain, paddr(source), length, VIRTQ_NEXT);
+        transfer->source.position = length;
+    }
+    if (writes) {
+        virtq_chain_segment(&chain, paddr(target), length, VIRTQ_NEXT | VIRTQ_WRITE);
+        transfer->target.position = length;
+    }
     transfer->part = length;
-    vdma_finish_chain(transfer, &chain);
-    return kIOReturnSuccess;
+    /* Of what only reads the device may say that less was to be moved. */
+    transfer->odd = writes ? 0 : VDMA_ODD;
+    vdma_write_header(transfer, virtq_frame_of(&chain), transfer->arguments[0]);
+    virtq_submit_framed(queue, &chain, transfer, sizeof(struct vdma_status));
+    if (!virtq_is_framed(&chain) || __builtin_expect(trace_is_on(), false)) {
+        vdma_write_and_show(transfer, virtq_slot_of(&chain), chain.count);
+    }
+    return true;
+}
+
+/* The same, whichever sides there are: of most both. */
+static inline __attribute__((always_inline)) bool vdma_ask_whole(struct vdma_transfer *transfer,
+                                                                 struct virtq *queue)
+{
+    if (transfer->source.command == NULL || transfer->target.command == NULL) {
+        return vdma_ask_side(transfer);
+    }
+    return vdma_ask_sides(transfer, queue, true, true);
 }
 
 /* The next part of a transfer, whatever it is; as vdma_ask_part. */
-static inline __attribute__((always_inline)) IOReturn vdma_ask(struct vdma_transfer *transfer)
+static inline IOReturn vdma_ask(struct vdma_transfer *transfer)
 {
-    uint64_t source = 0, target = 0;
-
-    /* None of it is moved yet, or its places were no beginnings. */
-    if (transfer->length - 1 < vdma_state.part_max &&
-        vdma_is_one_entry(&transfer->source, transfer->length, &source) &&
-        vdma_is_one_entry(&transfer->target, transfer->length, &target)) {
-        return vdma_ask_whole(transfer, source, target);
-    }
-    return vdma_ask_part(transfer);
+    return transfer->length - 1 < vdma_state.part_max && vdma_state.watch == NULL &&
+                   vdma_ask_whole(transfer, vdma_state.queue)
+               ? kIOReturnSuccess
+               : vdma_ask_part(transfer);
 }
 
 #endif

@@ -48,6 +48,7 @@ IOReturn vdma_read_capabilities(void)
 {
     struct vdma_capabilities can;
     const IOReturn status = control(VDMA_CAPABILITIES, NULL, NULL, 0, &can, sizeof(can), NULL);
+    bool other;
 
     if (status != kIOReturnSuccess) {
         return status;
@@ -55,8 +56,13 @@ IOReturn vdma_read_capabilities(void)
     if (can.version != VDMA_VERSION || can.size < sizeof(can)) {
         return kIOReturnUnsupported;
     }
+    /* They are asked for again with each command that is made, and as a rule the same. */
+    other = can.limits.transfer_max != vdma_state.can.limits.transfer_max ||
+            can.limits.depth != vdma_state.can.limits.depth;
     vdma_state.can = can;
-    vdma_judge_parts();
+    if (other) {
+        vdma_judge_parts();
+    }
     return kIOReturnSuccess;
 }
 
@@ -138,6 +144,7 @@ void vdma_watch(vdma_watcher_t *watcher, void *context)
 
     vdma_state.watch = watcher;
     vdma_state.watch_context = context;
+    vdma_judge_usual();
     lock_release(&vdma_state.lock, state);
 }
 

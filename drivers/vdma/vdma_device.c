@@ -19,16 +19,6 @@ struct vdma_state vdma_state = {.lock = LOCK_INITIAL("vdma", LOCK_RANK_DEVICE)};
 
 /* --- Interrupts ------------------------------------------------------------------------------- */
 
-static enum irq_result buffers_used(void *context, unsigned vector)
-{
-    (void)context, (void)vector;
-    lock_take_masked(&vdma_state.lock);
-    virtq_count_interrupt(vdma_state.queue);
-    vdma_collect();
-    lock_release_masked(&vdma_state.lock);
-    return IRQ_SERVED;
-}
-
 static void configuration_changed(void *context)
 {
     (void)context;
@@ -44,7 +34,7 @@ static void configuration_changed(void *context)
 
 IOReturn vdma_attach(void)
 {
-    return virtio_attach(vdma_state.device, buffers_used, configuration_changed, NULL);
+    return virtio_attach(vdma_state.device, vdma_buffers_used, configuration_changed, NULL);
 }
 
 static IOReturn activate(void)
@@ -79,6 +69,7 @@ static struct vdma_transfer *take_unfinished(bool all)
     if (all) {
         append(&list, vdma_state.first);
         vdma_state.first = vdma_state.last = NULL;
+        vdma_judge_usual();
     }
     return list;
 }
@@ -129,6 +120,7 @@ void vdma_recover(IOReturn status, bool all)
     vdma_state.lost =
         !stopped || virtio_negotiate(vdma_state.device, features, features) != kIOReturnSuccess ||
         activate() != kIOReturnSuccess || vdma_state.restore_failures > RESTORE_FAILURES_MAX;
+    vdma_judge_usual();
     if (vdma_state.lost) {
         virtio_detach(vdma_state.device);
         kprintf("vdma: the device is lost: it does not come back from its reset\n");
@@ -216,6 +208,7 @@ static IOReturn build(struct virtio_device *device)
     vdma_state.data = (struct vdma_control_data *)(vdma_state.frames + VDMA_DEPTH);
     virtq_set_frames(vdma_state.queue, vdma_state.frames, sizeof(*vdma_state.frames),
                      vm_device_memory_offset(&vdma_state.memory));
+    vdma_judge_parts(); /* by capabilities that it has not been asked for yet: no limits */
     status = vdma_attach();
     if (status == kIOReturnSuccess) {
         status = activate();

@@ -53,6 +53,7 @@ static IOReturn close_door(void)
     const bool idle = vdma_state.first == NULL && virtq_in_flight(vdma_state.queue) == 0;
 
     vdma_state.lent = idle;
+    vdma_judge_usual();
     lock_release(&vdma_state.lock, state);
     return idle ? kIOReturnSuccess : kIOReturnBusy;
 }
@@ -85,6 +86,7 @@ static bool take_back(void *context)
     vdma_recover(kIOReturnAborted, false);
     if (!vdma_state.lost && vdma_attach() != kIOReturnSuccess) {
         vdma_state.lost = true;
+        vdma_judge_usual();
     }
     lock_release(&vdma_state.lock, state);
     drop_loan();

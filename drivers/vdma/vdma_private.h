@@ -40,6 +40,9 @@ struct vdma_state {
 
     struct vdma_capabilities can; /* as last read */
     uint32_t part_max;            /* bytes that a request may move, by them */
+    /* Of a transfer that goes the shortest way; 0: none does now (vdma_judge_usual). */
+    uint32_t usual_max;
+    uint32_t usual_depth; /* while there are fewer at the device */
     vdma_watcher_t *watch;
     void *watch_context;
     IOService *service;
@@ -54,7 +57,9 @@ struct vdma_state {
 
 extern struct vdma_state vdma_state;
 
-#define VDMA_STATUS_UNWRITTEN 0xffu /* until the device has written one */
+#define VDMA_STATUS_UNWRITTEN  0xffu  /* until the device has written one */
+#define VDMA_STATUS_CODE_SHIFT 56     /* in the last word of a status */
+#define VDMA_ODD               0x100u /* no code of a status */
 
 static inline bool vdma_is_control(uint32_t type)
 {
@@ -89,17 +94,24 @@ IOReturn vdma_attach(void);
 IOReturn vdma_read_capabilities(void);
 
 /* vdma_line.c: the lock is held. */
+/* After a change of what decides whether transfers are usual ones. */
+void vdma_judge_usual(void);
 IOReturn vdma_submit(struct vdma_transfer *transfer);
 void vdma_go_on(void);                               /* give the device what waits, and publish */
 void vdma_put_first(struct vdma_transfer *transfer); /* before all others in line */
-void vdma_end(struct vdma_transfer *transfer, IOReturn status);
+static inline void vdma_end(struct vdma_transfer *transfer, IOReturn status)
+{
+    transfer->result = status;
+    transfer->ended(transfer);
+}
 unsigned vdma_collect(void);
+virtio_used_handler_t vdma_buffers_used; /* the same, for an interrupt */
 /* Submit and sleep until the end: its result. Takes the lock itself; thread context. */
 IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer);
 
-/* vdma_request.c: the lock is held. The device has given this one back: its slot, and the used
- * length. */
-void vdma_take_answer(struct vdma_transfer *transfer, unsigned slot, uint32_t used_length);
+/* vdma_request.c: the lock is held. */
+/* One that the device has given back is not simply done; its status is there. */
+__attribute__((noinline)) void vdma_settle(struct vdma_transfer *transfer, uint32_t used_length);
 /* The capabilities are other ones: what of them holds for every request. */
 void vdma_judge_parts(void);
 

@@ -21,6 +21,7 @@ void vdma_judge_parts(void)
     const uint64_t most = vdma_state.can.limits.transfer_max;
 
     vdma_state.part_max = most != 0 && most < PART_MAX ? (uint32_t)most : PART_MAX;
+    vdma_judge_usual();
 }
 
 /* Bytes of the next part, before anything is known of its segments. */
@@ -154,26 +155,37 @@ static void record(const struct vdma_transfer *transfer, const struct virtq_chai
     record_side(transfer, chain, true, record_side(transfer, chain, false, 1));
 }
 
-/* As it stands in the ring, read back. */
-void vdma_show_watcher(const struct vdma_transfer *transfer, unsigned slot)
+void vdma_write_and_show(struct vdma_transfer *transfer, unsigned slot, unsigned count)
 {
+    struct vdma_frame *frame = &vdma_state.frames[slot];
     struct virtq_chain chain;
 
+    virtq_write_frame(vdma_state.queue, slot, count, virt_to_phys(&frame->request),
+                      sizeof(frame->request), virt_to_phys(&frame->status), sizeof(frame->status));
     virtq_get_chain(vdma_state.queue, slot, &chain);
-    if (trace_is_on() && name_of(transfer) != NULL) {
-        record(transfer, &chain);
+    if (trace_is_on()) {
+        transfer->odd = VDMA_ODD; /* its answer is recorded, too */
+        if (name_of(transfer) != NULL) {
+            record(transfer, &chain);
+        }
     }
     if (vdma_state.watch != NULL) {
         vdma_state.watch(vdma_state.watch_context, transfer, &chain);
     }
 }
 
-void vdma_write_frame(unsigned slot, unsigned count)
+bool vdma_ask_side(struct vdma_transfer *transfer)
 {
-    struct vdma_frame *frame = &vdma_state.frames[slot];
+    return vdma_ask_sides(transfer, vdma_state.queue, transfer->source.command != NULL,
+                          transfer->target.command != NULL);
+}
 
-    virtq_write_frame(vdma_state.queue, slot, count, virt_to_phys(&frame->request),
-                      sizeof(frame->request), virt_to_phys(&frame->status), sizeof(frame->status));
+/* The first argument of the next part. */
+static uint64_t pattern_of(const struct vdma_transfer *transfer)
+{
+    return transfer->type == VDMA_FILL && transfer->moved != 0
+               ? vdma_turned(transfer->arguments[0], transfer->arguments[1], transfer->moved)
+               : transfer->arguments[0];
 }
 
 IOReturn vdma_ask_part(struct vdma_transfer *transfer)
@@ -196,8 +208,16 @@ IOReturn vdma_ask_part(struct vdma_transfer *transfer)
             return status;
         }
     }
-    vdma_finish_chain(transfer, &chain);
-    vdma_state.alone = vdma_is_exclusive(transfer->type);
+    transfer->odd = VDMA_ODD;
+    vdma_write_header(transfer, virtq_frame_of(&chain), pattern_of(transfer));
+    virtq_submit_framed(vdma_state.queue, &chain, transfer, sizeof(struct vdma_status));
+    if (!virtq_is_framed(&chain) || trace_is_on() || vdma_state.watch != NULL) {
+        vdma_write_and_show(transfer, virtq_slot_of(&chain), chain.count);
+    }
+    if (vdma_is_exclusive(transfer->type)) {
+        vdma_state.alone = true;
+        vdma_judge_usual();
+    }
     return kIOReturnSuccess;
 }
 
@@ -230,8 +250,7 @@ static uint64_t expected(const struct vdma_transfer *transfer)
     return transfer->part;
 }
 
-static inline __attribute__((always_inline)) IOReturn judge(struct vdma_transfer *transfer,
-                                                            uint32_t used_length)
+static IOReturn judge(struct vdma_transfer *transfer, uint32_t used_length)
 {
     const struct vdma_status *answer = &transfer->status;
     const IOReturn status = answer->code == VDMA_STATUS_OK ? kIOReturnSuccess : of_code(transfer);
@@ -254,18 +273,25 @@ static inline __attribute__((always_inline)) IOReturn judge(struct vdma_transfer
  * The ring says that it is done, its status does not: the device may have it still. Its memory is
  * the client's again when the device has been reset.
  */
-static __attribute__((noinline)) void doubt(struct vdma_transfer *transfer)
+static void doubt(struct vdma_transfer *transfer)
 {
     transfer->next = vdma_state.doubted;
     vdma_state.doubted = transfer;
     virtq_reject(vdma_state.queue, "a chain comes back without its answer");
 }
 
-static inline __attribute__((always_inline)) void settle(struct vdma_transfer *transfer,
-                                                         uint32_t used_length)
+void vdma_settle(struct vdma_transfer *transfer, uint32_t used_length)
 {
     IOReturn status;
 
+    if (trace_is_on()) {
+        trace_vdma_answer((vaddr_t)name_of(transfer), transfer->status.code, transfer->status.rule);
+    }
+    if (transfer->part == 0 && vdma_state.alone) {
+        /* Who was had nobody else there who could answer before. */
+        vdma_state.alone = false;
+        vdma_judge_usual();
+    }
     if (transfer->status.tag != transfer->tag || transfer->status.code == VDMA_STATUS_UNWRITTEN) {
         doubt(transfer);
         return;
@@ -275,26 +301,5 @@ static inline __attribute__((always_inline)) void settle(struct vdma_transfer *t
         vdma_put_first(transfer);
     } else {
         vdma_end(transfer, status);
-    }
-}
-
-/* Apart, so that what is not recorded keeps nothing for it. */
-static __attribute__((cold, noinline)) void settle_recorded(struct vdma_transfer *transfer,
-                                                            uint32_t used_length)
-{
-    trace_vdma_answer((vaddr_t)name_of(transfer), transfer->status.code, transfer->status.rule);
-    settle(transfer, used_length);
-}
-
-void vdma_take_answer(struct vdma_transfer *transfer, unsigned slot, uint32_t used_length)
-{
-    /* Once: what is judged is what the client sees, whatever the device does to it meanwhile. */
-    transfer->status = vdma_state.frames[slot].status;
-    __asm__ volatile("" : : : "memory");
-    vdma_state.alone = false; /* who was had nobody else there who could answer before */
-    if (trace_is_on()) {
-        settle_recorded(transfer, used_length);
-    } else {
-        settle(transfer, used_length);
     }
 }

@@ -117,7 +117,7 @@ void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *
     };
     /* In the packed form no entry says whether another one follows: what points to them does. */
     if (vq->packed != NULL) {
-        chain->count = (uint16_t)((uint32_t)vq->desc[slot].rest / sizeof(struct virtq_desc));
+        chain->count = (uint32_t)vq->desc[slot].rest / (uint32_t)sizeof(struct virtq_desc);
         return;
     }
     /* The device can write where this reads: its chains are never longer than their room. */

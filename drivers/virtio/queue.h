@@ -58,10 +58,10 @@ struct virtq_chain {
     struct virtq_slot *known; /* its slot, which names it until it comes back */
     uint64_t link, link_step; /* of the entry that virtq_chain_segment adds next */
     uint32_t writable;        /* bytes the device may write */
-    uint16_t base;            /* number of its first entry, as the device counts: 0 in a table */
-    uint16_t count;           /* entries filled */
-    uint16_t room;            /* entries it may have */
-    uint16_t segments;        /* entries filled by the cursor */
+    uint32_t base;            /* number of its first entry, as the device counts: 0 in a table */
+    uint32_t count;           /* entries filled */
+    uint32_t room;            /* entries it may have */
+    uint32_t segments;        /* entries filled by the cursor */
     uint8_t segment_flags;    /* VIRTQ_... of these */
     uint8_t table;            /* enum virtq_tables */
 };

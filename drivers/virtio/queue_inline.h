@@ -94,7 +94,7 @@ static inline IOReturn virtq_begin_at(const struct virtq *vq, const struct virtq
     chain->known = known;
     chain->entries = known->entries;
     chain->base = (uint16_t)(known->number << vq->base_shift);
-    chain->room = (uint16_t)(1u << vq->chain_shift);
+    chain->room = 1u << vq->chain_shift;
     chain->table = vq->tables;
     chain->count = 0;
     chain->segments = 0;
@@ -135,8 +135,8 @@ static inline void virtq_chain_segments(struct virtq_chain *chain, struct virtq_
 static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes)
 {
     KERNEL_ASSERT(count <= virtq_chain_room(chain));
-    chain->count = (uint16_t)(chain->count + count);
-    chain->segments = (uint16_t)(chain->segments + count);
+    chain->count += count;
+    chain->segments += count;
     if ((chain->segment_flags & VIRTQ_WRITE) != 0) {
         chain->writable += bytes;
     }
@@ -165,8 +165,8 @@ static inline void virtq_chain_row(struct virtq_chain *chain, struct IOMemoryRow
                       chain->link_step, row);
 
     KERNEL_ASSERT(count < virtq_chain_room(chain) && (flags & VIRTQ_NEXT) != 0);
-    chain->count = (uint16_t)(chain->count + count);
-    chain->segments = (uint16_t)(chain->segments + count);
+    chain->count += count;
+    chain->segments += count;
     chain->link += count * chain->link_step;
     if ((flags & VIRTQ_WRITE) != 0) {
         chain->writable += bytes;
@@ -303,7 +303,7 @@ static inline bool virtq_wants_doorbell(const struct virtq *vq, bool event_index
 
 static inline void virtq_ring_doorbell(const struct virtq *vq)
 {
-    if (vq->narrow) {
+    if (__builtin_expect(vq->narrow, false)) {
         mmio_write16(vq->doorbell, 0, vq->index);
     } else {
         mmio_write32(vq->doorbell, 0, vq->index);
@@ -338,7 +338,7 @@ static inline __attribute__((always_inline)) void virtq_expose(struct virtq *vq,
     __atomic_store_n(&vq->avail->index, (uint16_t)vq->published, __ATOMIC_RELEASE);
     /* The device must see the index before we look whether it sleeps, and before the doorbell. */
     cpu_dmb_sy();
-    if (virtq_wants_doorbell(vq, event_index, before)) {
+    if (__builtin_expect(virtq_wants_doorbell(vq, event_index, before), true)) {
         virtq_ring(vq);
     }
 }

@@ -145,25 +145,120 @@ static uint8_t needs_reset_once(struct virtio_device *device)
     return device->transport->read_status(device) | 0x40;
 }
 
+/* Of the most usual kind: all of it one entry, from the beginning on. */
+static struct vdma_transfer fill_of(IODMACommand *command)
+{
+    return (struct vdma_transfer){
+        .type = VDMA_FILL, .length = 8, .arguments = {1, 1}, .target = {.command = command}};
+}
+
 /* No more at the device than it says it takes, whatever room there is. */
 static void as_many_as_the_device_says(void **state)
 {
     const struct vdma_limits limits = {.depth = 2};
     struct vdma_transfer some[5];
+    IODMACommand *command;
 
     (void)state;
     assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    command = command_of(pair);
+    for (unsigned kind = 0; kind < 2; kind++) {
+        line_ends = 0;
+        spoiled->waits = true;
+        for (unsigned i = 0; i < 5; i++) {
+            some[i] = kind == 0 ? (struct vdma_transfer){.type = VDMA_NOP} : fill_of(command);
+            put_in_line(&some[i]);
+        }
+        for (unsigned i = 0; i < 3; i++) {
+            assert_int_equal(virtq_in_flight(vdma_state.queue), i < 2 ? 2 : 1);
+            turn();
+        }
+        assert_int_equal(line_ends, 5);
+    }
+    spoiled->waits = false;
+    drop(command);
+}
+
+/* The shortest way is nobody's who would pass others by it: who is alone, and who waits for that.
+ */
+static void the_usual_behind_what_is_alone(void **state)
+{
+    IODMACommand *const command = command_of(pair);
+    struct vdma_transfer one = {.type = VDMA_NOP}, alone, fill;
+
+    (void)state;
     line_ends = 0;
     spoiled->waits = true;
-    for (unsigned i = 0; i < 5; i++) {
-        some[i] = (struct vdma_transfer){.type = VDMA_NOP};
-        put_in_line(&some[i]);
-    }
-    for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(virtq_in_flight(vdma_state.queue), i < 2 ? 2 : 1);
-        turn();
-    }
+    vdma_table_request(NULL, &alone);
+    put_in_line(&one);
+    put_in_line(&alone);
+    fill = fill_of(command);
+    put_in_line(&fill);
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 1); /* of two in line the second one */
+    turn();
+    assert_int_equal(line_ends, 1);
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 1); /* alone, now */
+    turn();
+    assert_int_equal(line_ends, 2);
+    turn();
+    assert_int_equal(line_ends, 3);
+    assert_int_equal(fill.result, kIOReturnSuccess);
+    vdma_table_request(NULL, &alone);
+    put_in_line(&alone);
+    fill = fill_of(command);
+    put_in_line(&fill);
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 1); /* nobody was in line */
+    turn();
+    assert_int_equal(line_ends, 4);
+    turn();
     assert_int_equal(line_ends, 5);
+    /* And again without any of this. */
+    fill = fill_of(command);
+    put_in_line(&fill);
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 1);
+    turn();
+    assert_int_equal(line_ends, 6);
+    drop(command);
+}
+
+/* Nor is it there while the device is somebody else's, or lost. */
+static void the_usual_without_a_device(void **state)
+{
+    IODMACommand *const command = command_of(pair);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        bool *const gone = i == 0 ? &vdma_state.lent : &vdma_state.lost;
+        struct vdma_transfer fill = fill_of(command);
+
+        *gone = true;
+        vdma_judge_usual();
+        assert_int_equal(vdma_submit(&fill), i == 0 ? kIOReturnBusy : kIOReturnNotResponding);
+        *gone = false;
+        vdma_judge_usual();
+        assert_int_equal(virtq_in_flight(vdma_state.queue), 0);
+    }
+    drop(command);
+}
+
+/* A status that says that all is done, of a chain that comes back with another length. */
+static void a_good_status_with_a_wrong_length(void **state)
+{
+    const uint64_t arguments[2] = {VDMA_INJECT_FAULTS, 0};
+    const struct vdma_fault fault = {.kind = VDMA_FAULT_WRONG_LENGTH, .argument = 33};
+    IODMACommand *const command = command_of(pair);
+    struct vdma_transfer fill = fill_of(command);
+
+    (void)state;
+    line_ends = 0;
+    assert_int_equal(vdma_control(VDMA_INJECT, arguments, &fault, sizeof(fault), NULL, 0, NULL),
+                     kIOReturnSuccess);
+    put_in_line(&fill);
+    turn();
+    assert_int_equal(line_ends, 1);
+    assert_int_equal(fill.result, kIOReturnDeviceError);
+    assert_int_equal(fill.moved, 0);
+    drop(command);
 }
 
 /* What is not over yet stays before all others, of whom none gets lost by that. */
@@ -272,10 +367,17 @@ int main(void)
 {
 #define LINE(test) cmocka_unit_test_teardown(test, end)
     const struct CMUnitTest tests[] = {
-        LINE(more_than_there_is_room_for),          LINE(in_line_for_the_impossible),
-        LINE(as_many_as_the_device_says),           LINE(the_next_part_goes_first),
-        LINE(alone_behind_ends_that_are_not_heard), LINE(a_reset_behind_ends_that_are_not_heard),
-        LINE(a_device_that_asks_for_a_reset),       LINE(interrupts_are_counted),
+        LINE(more_than_there_is_room_for),
+        LINE(in_line_for_the_impossible),
+        LINE(as_many_as_the_device_says),
+        LINE(the_next_part_goes_first),
+        LINE(the_usual_behind_what_is_alone),
+        LINE(the_usual_without_a_device),
+        LINE(a_good_status_with_a_wrong_length),
+        LINE(alone_behind_ends_that_are_not_heard),
+        LINE(a_reset_behind_ends_that_are_not_heard),
+        LINE(a_device_that_asks_for_a_reset),
+        LINE(interrupts_are_counted),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

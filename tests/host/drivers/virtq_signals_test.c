@@ -353,6 +353,78 @@ static void assert_counted(const struct virtq *queue, uint64_t requests, uint64_
     assert_int_equal(counters.segments, segments);
 }
 
+/* Behind the last that was taken: is there more, is there nothing left at all, or is it over? */
+static void test_how_things_stand(void **state)
+{
+    struct sim_device device;
+    static struct sim_chain seen;
+    struct virtq_used used;
+
+    (void)state;
+    for (unsigned together = 1; together < 3; together++) {
+        sim_device_create(&device, 8, 4, true, true);
+        virtq_gather_interrupts(device.queue, together);
+        virtq_enable_interrupt(device.queue);
+        /* At the device, given back, and taken. */
+        assert_true(submit_chain(device.queue, 0, 0, 1));
+        virtq_publish(device.queue);
+        assert_true(sim_device_take(&device, &seen));
+        assert_int_equal(virtq_renew_interrupt(device.queue, true), 0);
+        sim_device_give(&device, seen.head, 0);
+        assert_int_equal(virtq_renew_interrupt(device.queue, true), 1);
+        assert_true(virtq_take(device.queue, &used));
+        assert_true(virtq_renew_interrupt(device.queue, true) <= 0);
+        /* Asked for: the next one comes with an interrupt. */
+        assert_true(submit_chain(device.queue, 1, 0, 1));
+        assert_int_equal(virtq_renew_interrupt(device.queue, true),
+                         0); /* it waits for a doorbell */
+        virtq_publish(device.queue);
+        assert_true(sim_device_take(&device, &seen));
+        assert_true(sim_device_give(&device, seen.head, 0));
+        assert_true(virtq_take(device.queue, &used));
+        /* Not wanted: what has come back is not looked at. */
+        virtq_disable_interrupt(device.queue);
+        assert_true(submit_chain(device.queue, 2, 0, 1));
+        virtq_publish(device.queue);
+        assert_true(sim_device_take(&device, &seen));
+        assert_false(sim_device_give(&device, seen.head, 0));
+        assert_int_equal(virtq_renew_interrupt(device.queue, false), 0);
+        assert_int_equal(virtq_renew_interrupt(device.queue, true), 1);
+        assert_true(virtq_take(device.queue, &used));
+        virtq_reject(device.queue, "a test");
+        assert_int_equal(virtq_renew_interrupt(device.queue, true), VIRTQ_BROKEN);
+        sim_device_destroy(&device);
+    }
+}
+
+/* Idle is a queue of which the driver has heard everything, and nothing waits to be published. */
+static void test_a_queue_is_idle(void **state)
+{
+    struct sim_device device;
+    static struct sim_chain seen;
+    struct virtq_used used;
+
+    (void)state;
+    sim_device_create(&device, 8, 4, true, true);
+    virtq_enable_interrupt(device.queue);
+    assert_int_equal(virtq_renew_interrupt(device.queue, true), VIRTQ_IDLE);
+    assert_true(submit_chain(device.queue, 0, 0, 1));
+    assert_int_equal(virtq_renew_interrupt(device.queue, true), 0);
+    virtq_publish(device.queue);
+    assert_int_equal(virtq_renew_interrupt(device.queue, true), 0);
+    assert_true(sim_device_take(&device, &seen));
+    sim_device_set_used_index(&device, 2); /* more than it has */
+    assert_int_equal(virtq_renew_interrupt(device.queue, true), VIRTQ_BROKEN);
+    sim_device_restart(&device);
+    while (virtq_detach(device.queue) != NULL) {
+        ;
+    }
+    virtq_restart(device.queue);
+    assert_int_equal(virtq_renew_interrupt(device.queue, true), VIRTQ_IDLE);
+    assert_false(virtq_take(device.queue, &used));
+    sim_device_destroy(&device);
+}
+
 /*
  * What went through is counted over resets, too; of what the device was never told only segments.
  * A chain may have none.
@@ -392,6 +464,9 @@ int main(void)
         cmocka_unit_test(test_an_index_is_passed),
         VIRTQ_TEST_BOTH(test_no_notify),
         VIRTQ_TEST_BOTH(test_counts_go_on),
+        VIRTQ_TEST_BOTH(test_how_things_stand),
+        cmocka_unit_test_setup_teardown(test_a_queue_is_idle, virtq_test_set_up,
+                                        virtq_test_tear_down),
         VIRTQ_TEST_BOTH(test_a_new_queue_asks),
         cmocka_unit_test_setup_teardown(test_a_narrow_doorbell, virtq_test_set_up,
                                         virtq_test_tear_down),

@@ -257,22 +257,16 @@ static void an_entry_is_told_from_a_list(void **state)
     IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
     IODMACommand *command = new_transfer(DMA_LOW + 8, 64, kIODirectionOut);
     IODMACommand *cut = dma_command(&halves, kMapped, memory);
-    IOPhysicalAddress address = 7;
+    struct IODMAEntry entry;
 
     (void)state;
     assert_int_equal(IODMACommand_prepare(cut, 0, 0, true, true), kIOReturnSuccess);
-    assert_false(IODMAController_isOneEntry(NULL, 0, 64, &address));
-    assert_false(IODMAController_isOneEntry(cut, 0, 64, &address));
-    assert_false(IODMAController_isOneEntry(command, 8, 8, &address));
-    assert_false(IODMAController_isOneEntry(command, 0, 65, &address));
-    assert_int_equal(address, 7);
-    assert_true(IODMAController_isOneEntry(command, 0, 64, &address));
-    assert_int_equal(address, DMA_LOW + 8);
-    address = 7;
-    assert_true(IODMAController_isOneEntry(command, 0, 1, &address));
-    assert_int_equal(address, DMA_LOW + 8);
+    assert_int_equal(IODMAController_oneEntry(cut).length, 0);
+    entry = IODMAController_oneEntry(command);
+    assert_int_equal(entry.address, DMA_LOW + 8);
+    assert_int_equal(entry.length, 64);
     assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
-    assert_false(IODMAController_isOneEntry(command, 0, 64, &address));
+    assert_int_equal(IODMAController_oneEntry(command).length, 0);
     assert_int_equal(IODMACommand_complete(cut, true, true), kIOReturnSuccess);
     OSObject_release(command);
     OSObject_release(cut);
