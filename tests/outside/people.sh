@@ -65,7 +65,7 @@ for folder in . .. "$top" / "${top%/*}" tests tests/host docs/; do
     run make -s --no-print-directory O="$folder" -n clean
     check "O=$folder, which is not a build's alone, is refused" eval 'ended 2 && said "a folder of its own, please"'
 done
-run make -s --no-print-directory O= DEPS= LIBFDT= HOST_CC= -n distclean build/host/outside/edit_tree
+run make -s --no-print-directory O= DEPS= LIBFDT= HOST_CC= -nB distclean build/host/outside/edit_tree
 check "no folder is the one that is meant without saying" eval 'ended 0 && said "^rm -rf .* build/host" &&
     said "^rm -rf build/deps/newlib build/deps/libfdt$" && said "^gcc .* -isystem build/deps/libfdt/include " && ! said "[ =]/(host|deps|libfdt)"'
 check "nothing of all that has run" [ ! -e x ]
