@@ -74,7 +74,9 @@ static inline bool virtq_has_room(const struct virtq *vq)
 
 static inline struct virtq_head virtq_take_head(const struct virtq *vq)
 {
-    return (struct virtq_head){vq->free, vq->avail_index, vq->avail->ring, vq->mask};
+    const struct virtq_head head = {vq->free, vq->avail_index, vq->avail->ring, vq->mask};
+
+    return head;
 }
 
 static inline void virtq_put_head(struct virtq *vq, const struct virtq_head *head)
