@@ -261,6 +261,67 @@ static void a_good_status_with_a_wrong_length(void **state)
     drop(command);
 }
 
+/* Where the device has answered the newest request. */
+static struct vdma_status *newest_answer(void)
+{
+    struct vdma_frame *frame = vdma_state.frames;
+
+    while (frame->request.tag != vdma_state.tag) {
+        frame++;
+    }
+    return &frame->status;
+}
+
+/* Nor is it done where one word alone says something else: whose it is, or how much it was. */
+static void a_good_status_with_a_wrong_word(void **state)
+{
+    IODMACommand *const command = command_of(pair);
+
+    (void)state;
+    for (unsigned word = 0; word < 3; word++) {
+        struct vdma_transfer fill = fill_of(command);
+        struct vdma_status *answer;
+
+        line_ends = 0;
+        spoiled->waits = true;
+        put_in_line(&fill);
+        vdma_sim_work(spoiled);
+        answer = newest_answer();
+        assert_int_equal(answer->code, VDMA_STATUS_OK);
+        assert_int_equal(answer->moved, 8);
+        answer->tag += word == 0 ? 1 : 0;
+        answer->moved += word == 1 ? 1 : word == 2 ? (uint64_t)-1 : 0;
+        vdma_poll();
+        assert_int_equal(line_ends, 1);
+        assert_int_equal(fill.result, kIOReturnDeviceError);
+        assert_int_equal(fill.moved, 0);
+    }
+    drop(command);
+}
+
+/* Of the usual ones as well: what has come back is heard of before one more is given. */
+static void the_usual_behind_ends_that_are_not_heard(void **state)
+{
+    IODMACommand *const command = command_of(pair);
+    struct vdma_transfer fills[3];
+
+    (void)state;
+    line_ends = 0;
+    spoiled->waits = true;
+    for (unsigned i = 0; i < 3; i++) {
+        fills[i] = fill_of(command);
+        put_in_line(&fills[i]);
+        assert_int_equal(line_ends, i == 2 ? 2 : 0);
+        if (i == 1) {
+            vdma_sim_work(spoiled);
+        }
+    }
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 1);
+    turn();
+    assert_int_equal(line_ends, 3);
+    drop(command);
+}
+
 /* What is not over yet stays before all others, of whom none gets lost by that. */
 static void the_next_part_goes_first(void **state)
 {
@@ -374,6 +435,8 @@ int main(void)
         LINE(the_usual_behind_what_is_alone),
         LINE(the_usual_without_a_device),
         LINE(a_good_status_with_a_wrong_length),
+        LINE(a_good_status_with_a_wrong_word),
+        LINE(the_usual_behind_ends_that_are_not_heard),
         LINE(alone_behind_ends_that_are_not_heard),
         LINE(a_reset_behind_ends_that_are_not_heard),
         LINE(a_device_that_asks_for_a_reset),
