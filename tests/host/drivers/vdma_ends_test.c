@@ -17,11 +17,7 @@ static int start(void **state)
 {
     const struct vdma_limits limits = {.table_entries = 64};
 
-    if (spoiled_start(state) != 0) {
-        return -1;
-    }
-    spoiled_add(&(struct vdma_options){0});
-    return vdma_present() && spoiled_set_limits(&limits) == kIOReturnSuccess &&
+    return spoiled_start_present(state) == 0 && spoiled_set_limits(&limits) == kIOReturnSuccess &&
                    vdma_use_table(true) == kIOReturnSuccess
                ? 0
                : -1;

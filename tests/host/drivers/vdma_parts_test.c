@@ -14,15 +14,6 @@
 #include "descriptors/IODeviceMemory.h"
 #include "tests/host/drivers/vdma_spoiled.h"
 
-static int start(void **state)
-{
-    if (spoiled_start(state) != 0) {
-        return -1;
-    }
-    spoiled_add(&(struct vdma_options){0});
-    return vdma_present() ? 0 : -1;
-}
-
 static void limits_and_what_follows(void **state)
 {
     const struct vdma_limits reads = {.directions = VDMA_READS, .segment_max = UINT32_MAX};
@@ -562,5 +553,5 @@ int main(void)
         cmocka_unit_test(a_piece_of_8_gib),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, spoiled_start_present, NULL);
 }

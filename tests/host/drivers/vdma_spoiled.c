@@ -71,6 +71,15 @@ int spoiled_start(void **state)
     return IOMemoryDescriptor_prepare(pair, kIODirectionNone) == kIOReturnSuccess ? 0 : -1;
 }
 
+int spoiled_start_present(void **state)
+{
+    if (spoiled_start(state) != 0) {
+        return -1;
+    }
+    spoiled_add(&(struct vdma_options){0});
+    return vdma_present() ? 0 : -1;
+}
+
 void spoil_answer(void)
 {
     for (unsigned slot = 0; slot < VDMA_DEPTH; slot++) {

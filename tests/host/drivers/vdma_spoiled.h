@@ -19,7 +19,8 @@ extern struct vdma_status spoiled_answer;  /* code, moved and value, for spoil_a
 extern uint8_t *pair_bytes;      /* two pages of the test's */
 extern IOMemoryDescriptor *pair; /* these, prepared */
 
-int spoiled_start(void **state); /* for a group of tests: the machine, without a device */
+int spoiled_start(void **state);         /* for a group of tests: the machine, without a device */
+int spoiled_start_present(void **state); /* the same, with one that is there */
 void spoiled_add(const struct vdma_options *options);
 
 /* While the driver sleeps: the device works, is spoiled, and is heard of. */

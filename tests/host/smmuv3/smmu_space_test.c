@@ -1,157 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The I/O addresses of one stream, and its tables, against an array that says the same. */
+/* The I/O addresses of one stream, and its tables, case by case. */
 #include "kernel/inject.h"
-#include "kernel/page.h"
 #include "tests/host/sim/sim_order.h"
-#include "tests/host/smmuv3/sim_smmu.h"
-
-#define MODEL_PAGES (4 * BLOCK_PAGES + 100)
-#define BITS        (ENTRY_ACCESSED | ENTRY_SHARED)
-
-static struct smmu_space space;
-static struct holdings before;
-
-static int start(void **state)
-{
-    (void)state;
-    before = holdings_now();
-    return space_create(&space) == KERN_SUCCESS ? 0 : -1;
-}
-
-static void check_space(void);
-
-static int stop(void **state)
-{
-    (void)state;
-    check_space();
-    space_destroy(&space);
-    assert_int_equal(space.tables, 0);
-    return sim_holds(&before) ? 0 : -1;
-}
-
-static uint64_t find(uint64_t pages)
-{
-    uint64_t first;
-
-    assert_true(space_find(&space, pages, SPACE_PAGES, 1, 0, &first));
-    return first;
-}
-
-static void place(uint64_t first, uint64_t pages, uint64_t physical)
-{
-    uint64_t done;
-
-    assert_int_equal(space_place(&space, first, pages, physical, BITS, &done), KERN_SUCCESS);
-    assert_int_equal(done, pages);
-    space_begin(&space, first, pages);
-}
-
-/* What the nodes of a space add up to. */
-struct sums {
-    unsigned tables;
-    uint64_t far; /* pages that are taken beside the near table */
-};
-
-/*
- * What a node counts is what stands in its table: entries that are somebody's; and of these those
- * that are open, or held, which a blocked one cannot be told from.
- */
-static void check_counts(const struct space_node *node, unsigned level, struct sums *sums)
-{
-    unsigned taken = 0, open = 0, held = 0;
-
-    for (unsigned i = 0; i < SPACE_ENTRIES; i++) {
-        const bool is_used = level == SPACE_LEVELS - 1 ? (node->used[i / 64] >> i % 64 & 1) != 0
-                                                       : node->entries[i] != 0;
-
-        taken += is_used;
-        open += (node->entries[i] & ENTRY_VALID) != 0;
-        held += is_used && node->entries[i] == ENTRY_HELD;
-        if (is_used && node != space.near && (level == 2 || node->below[i] == NULL)) {
-            sums->far += 1ull << 9 * (2 - level);
-        }
-        assert_true(is_used || node->entries[i] == 0);
-    }
-    sums->tables++;
-    if (node == space.near) {
-        assert_int_equal(node->taken, 1); /* by the space itself: nobody counts in it */
-        assert_int_equal(node->live, 1);
-    } else {
-        assert_int_equal(node->taken, taken);
-        assert_in_range(node->live, open, open + held);
-    }
-}
-
-/* Whatever leads to a table leads to one that is there, and in which something is open. */
-static void check_node(const struct space_node *node, unsigned level, struct sums *sums)
-{
-    check_counts(node, level, sums);
-    for (unsigned i = 0; level < SPACE_LEVELS - 1 && i < SPACE_ENTRIES; i++) {
-        const struct space_node *below = node->below[i];
-        const uint64_t entry = node->entries[i], table = ENTRY_VALID | ENTRY_TABLE;
-
-        assert_int_equal((entry & table) == table, below != NULL && below->live != 0);
-        if (below != NULL) {
-            assert_true(below->live == 0 ||
-                        (entry & ENTRY_ADDRESS) == virt_to_phys(below->entries).value);
-            check_node(below, level + 1, sums);
-        }
-    }
-}
-
-static void check_space(void)
-{
-    struct sums sums = {0};
-
-    check_node(space.root, 0, &sums);
-    assert_int_equal(space.tables, sums.tables);
-    assert_int_equal(space.far, sums.far);
-    for (uint64_t page = 1; page < space.lowest; page++) {
-        assert_int_equal(space_first_taken(&space, page, page + 1), page);
-    }
-}
-
-static struct space_change take_away(uint64_t first, uint64_t pages)
-{
-    struct space_change change = SPACE_UNCHANGED;
-
-    space_block(&space, first, pages, &change);
-    for (uint64_t page = first, span; page < first + pages; page++) {
-        assert_int_equal(space_look(&space, page, &span), 0);
-        assert_int_equal(space_first_taken(&space, page, page + 1), page);
-    }
-    check_space();
-    space_release(&space, first, pages);
-    check_space();
-    assert_int_equal(space_first_taken(&space, first, first + pages), first + pages);
-    return change;
-}
-
-/* What hardware finds: by the table's words alone, from the root. */
-static uint64_t walk(uint64_t page)
-{
-    const uint64_t *table = space.root->entries;
-
-    for (unsigned level = 0;; level++) {
-        const unsigned shift = 9 * (2 - level);
-        const uint64_t entry = table[page >> shift & 511];
-
-        if ((entry & 1) == 0) {
-            return 0;
-        }
-        if (level == 2 || (entry & 2) == 0) {
-            return (entry & ENTRY_ADDRESS) + ptoa(page & ((1ull << shift) - 1));
-        }
-        table = phys_to_virt(paddr(entry & ENTRY_ADDRESS));
-    }
-}
-
-static void assert_run(uint64_t first, uint64_t pages, uint64_t physical)
-{
-    for (uint64_t i = 0; i < pages; i++) {
-        assert_int_equal(walk(first + i), physical + ptoa(i));
-    }
-}
+#include "tests/host/smmuv3/smmu_space_fixture.h"
 
 /* --- Tests ------------------------------------------------------------------------------------ */
 
@@ -401,99 +252,6 @@ static void test_want_of_memory(void **state)
     assert_true(nth > 4);
 }
 
-/* --- Anything, against an array ----------------------------------------------------------------
- */
-
-static struct {
-    uint64_t physical; /* 0: free; 1: held */
-    uint64_t count;
-} model[MODEL_PAGES];
-
-static void compare(uint64_t first, uint64_t pages)
-{
-    for (uint64_t page = first; page < first + pages && page < MODEL_PAGES; page++) {
-        const uint64_t physical = model[page].physical;
-
-        assert_int_equal(walk(page), physical == 1 ? 0 : physical);
-        assert_int_equal(space_first_taken(&space, page, page + 1), page + (physical == 0));
-        assert_int_equal(space_count(&space, page), model[page].count);
-    }
-}
-
-static bool is_first_fit(uint64_t first, uint64_t pages)
-{
-    for (uint64_t at = 1, run = 0; at < MODEL_PAGES; at++) {
-        run = model[at].physical == 0 ? run + 1 : 0;
-        if (run == pages) {
-            return first == at + 1 - pages;
-        }
-    }
-    return false;
-}
-
-static void random_map(uint64_t *seed)
-{
-    const uint64_t pages = 1 + sim_random(seed) % (sim_random(seed) % 4 == 0 ? 1300 : 9);
-    const uint64_t physical =
-        0x80000000 + ptoa(sim_random(seed) % 3 == 0 ? 0 : sim_random(seed) % 1024);
-    const bool held = sim_random(seed) % 8 == 0;
-    uint64_t first, done;
-
-    if (!space_find(&space, pages, MODEL_PAGES, 1, 0, &first)) {
-        return;
-    }
-    assert_true(is_first_fit(first, pages));
-    assert_int_equal(
-        space_place(&space, first, pages, held ? 0 : physical, held ? ENTRY_HELD : BITS, &done),
-        KERN_SUCCESS);
-    space_begin(&space, first, pages);
-    for (uint64_t i = 0; i < pages; i++) {
-        model[first + i].physical = held ? 1 : physical + ptoa(i);
-    }
-    model[first].count = pages;
-    compare(first, pages + 1);
-}
-
-static void random_unmap(uint64_t *seed)
-{
-    uint64_t at = sim_random(seed) % MODEL_PAGES, pages;
-
-    while (at < MODEL_PAGES && model[at].count == 0) {
-        at++;
-    }
-    if (at == MODEL_PAGES) {
-        return;
-    }
-    pages = model[at].count;
-    take_away(at, pages);
-    memset(&model[at], 0, pages * sizeof(model[0]));
-    compare(at, pages + 1);
-}
-
-static void test_random(void **state)
-{
-    uint64_t seed = 12;
-
-    (void)state;
-    for (unsigned round = 0; round < 3000; round++) {
-        if (sim_random(&seed) % 2 == 0) {
-            random_map(&seed);
-        } else {
-            random_unmap(&seed);
-        }
-        if (round % 500 == 0) {
-            compare(0, MODEL_PAGES);
-        }
-    }
-    for (uint64_t at = 0; at < MODEL_PAGES; at++) {
-        if (model[at].count != 0) {
-            take_away(at, model[at].count);
-        }
-    }
-    assert_int_equal(space.tables, 3);
-    assert_int_equal(space_taken(&space), 0);
-}
-
 /* Each page of a space's own is missing once: nothing is left. */
 static void test_want_of_first_tables(void **state)
 {
@@ -571,7 +329,6 @@ static void test_tables_are_filled_before_they_are_linked(void **state)
 
 int main(void)
 {
-#define EACH(test) cmocka_unit_test_setup_teardown(test, start, stop)
     const struct CMUnitTest tests[] = {
         EACH(test_first_fit),
         EACH(test_tables_come_and_go),
@@ -582,7 +339,6 @@ int main(void)
         EACH(test_quarantine),
         EACH(test_bounded),
         EACH(test_want_of_memory),
-        EACH(test_random),
         EACH(test_want_of_first_tables),
         EACH(test_tables_are_filled_before_they_are_linked),
         EACH(test_a_block_is_replaced_by_a_whole_table),
